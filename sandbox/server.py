@@ -1,0 +1,140 @@
+"""Builds the stand-ins and serves each on a port of its own, all in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Sequence
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from sandbox.events import EventHub
+from sandbox.marzban import MarzbanStandIn
+from sandbox.standin import StandIn
+from sandbox.store import Store
+
+BOT_TOKEN = "1000000001:SANDBOX-not-a-real-token-0123456789"
+BOT_USERNAME = "sandbox_vpn_bot"
+# Marzban's own server closes an idle connection after about five seconds; clients must survive it.
+PANEL_KEEPALIVE_SECONDS = 5
+START_SECONDS = 20
+
+Result = TypeVar("Result")
+
+
+class SandboxServer:
+    """The whole sandbox. Ports of 0 mean any free one; `addresses` says which, once started."""
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        page_port: int = 0,
+        telegram_port: int = 0,
+        marzban_ports: Sequence[int] = (0,),
+        snapshot: Path | None = None,
+        bot_token: str = BOT_TOKEN,
+        bot_username: str = BOT_USERNAME,
+        links: dict[str, str] | None = None,
+    ) -> None:
+        self.host = host
+        self.hub = EventHub()
+        self.telegram = import_module("sandbox.telegram").TelegramStandIn(
+            self.hub, bot_token=bot_token, username=bot_username
+        )
+        self.marzbans = [MarzbanStandIn(self.hub, name=panel_name(n)) for n in range(len(marzban_ports))]
+        self.links = links if links is not None else {}
+        self.addresses: dict[str, str] = {}
+        self._ports = {"telegram": telegram_port, "page": page_port}
+        self._ports.update(zip((panel.name for panel in self.marzbans), marzban_ports, strict=True))
+        self._store = Store(snapshot, self.stand_ins) if snapshot is not None else None
+        self._runners: list[web.AppRunner] = []
+
+    @property
+    def stand_ins(self) -> list[StandIn]:
+        return [self.telegram, *self.marzbans]
+
+    async def start(self) -> None:
+        """Load the snapshot, start every stand-in, then listen: panels and Telegram first, the page last.
+
+        Raises OSError if a port is taken; stop() cleans up what had started.
+        """
+        if self._store is not None:
+            self._store.load()
+        for stand_in in self.stand_ins:
+            await stand_in.start()
+            idle = 75 if stand_in is self.telegram else PANEL_KEEPALIVE_SECONDS
+            await self._listen(stand_in.name, stand_in.app(), idle)
+        page_app = import_module("sandbox.page").page_app
+        await self._listen("page", page_app(self.hub, self.telegram, self.marzbans, links=self.links), 75)
+        if self._store is not None:
+            self.hub.on_change(self._store.changed)
+
+    async def stop(self) -> None:
+        """Stop listening, then the stand-ins, then save. Safe to repeat."""
+        self.hub.close()
+        for runner in reversed(self._runners):
+            await runner.cleanup()
+        for stand_in in self.stand_ins:
+            await stand_in.stop()
+        if self._store is not None and self._runners:
+            self._store.save()
+        self._runners = []
+
+    async def _listen(self, name: str, app: web.Application, idle_seconds: int) -> None:
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2, keepalive_timeout=idle_seconds)
+        await runner.setup()
+        self._runners.append(runner)
+        await web.TCPSite(runner, self.host, self._ports[name]).start()
+        host, port = runner.addresses[0][:2]
+        self.addresses[name] = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self.links.setdefault(name, self.addresses[name])
+
+
+def panel_name(index: int) -> str:
+    return "marzban" if index == 0 else f"marzban{index + 1}"
+
+
+class SandboxThread:
+    """Runs a sandbox in a thread of its own, for tests: `with SandboxThread() as box: box.addresses["marzban"]`."""
+
+    def __init__(self, **options: Any) -> None:
+        self._options = options
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="sandbox", daemon=True)
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        return self.server.addresses
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Run a coroutine in the sandbox's loop and give its result."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(START_SECONDS)
+
+    def __enter__(self) -> SandboxThread:
+        self._thread.start()
+        self.server = self.run(self._build())
+        try:
+            self.run(self.server.start())
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    async def _build(self) -> SandboxServer:
+        return SandboxServer(**self._options)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        self.run(self.server.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(START_SECONDS)
+        self._loop.close()

@@ -1,0 +1,33 @@
+"""What every stand-in of an outside service offers to the server that runs it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from aiohttp import web
+
+
+class StandIn(Protocol):
+    """One outside service over HTTP: its own routes at the root, control under /_emu/."""
+
+    name: str
+
+    def app(self) -> web.Application:
+        """Give the application, built once: middlewares, service routes, control routes."""
+        ...
+
+    def dump(self) -> dict[str, Any]:
+        """Give the whole state as plain JSON values. Called in the event loop: no waiting, no side effects."""
+        ...
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Replace the state by what dump() gave earlier. Called before start()."""
+        ...
+
+    async def start(self) -> None:
+        """Start background jobs."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop background jobs. Safe to repeat."""
+        ...
