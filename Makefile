@@ -1,0 +1,40 @@
+PYTHON := .venv/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-password demo-reset install test lint format proof bench
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Start the whole shop on this computer, with pretend Telegram and panel (Ctrl-C stops it)
+	@scripts/bootstrap.sh
+	@exec $(PYTHON) manage.py demo
+
+demo-password: ## Give the demo's staff user a new password and show it
+	@scripts/bootstrap.sh
+	@exec $(PYTHON) manage.py demo --new-password
+
+demo-reset: ## Throw away everything the demo has stored
+	@scripts/bootstrap.sh
+	@exec $(PYTHON) manage.py demo --reset
+
+install: ## Make .venv with everything development needs
+	@scripts/bootstrap.sh dev
+
+test: install ## Check everything: style, types, imports, tests on SQLite and on PostgreSQL with Redis
+	@exec $(PYTHON) scripts/check.py all
+
+lint: install ## Check style, types, imports and deployment files only
+	@exec $(PYTHON) scripts/check.py lint
+
+format: install ## Rewrite the code in the project's style
+	@.venv/bin/ruff check --fix-only --exit-zero
+	@.venv/bin/ruff format
+
+proof: install ## Run the long proofs whole (up to an hour) and write docs/proof/
+	@exec $(PYTHON) scripts/proof.py
+
+bench: install ## Run the benchmarks on PostgreSQL with Redis
+	@set -e; for file in benchmarks/bench_*.py; do \
+		name=$${file##*/}; \
+		$(PYTHON) scripts/services.py --durable $(PYTHON) -m "benchmarks.$${name%.py}"; \
+	done

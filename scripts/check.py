@@ -1,0 +1,97 @@
+"""Everything a change must pass: style, types, imports, files that deploy, tests on both databases.
+
+Usage: python scripts/check.py [lint | tests | all]
+
+Goes on after a failure, so that one run shows all there is to repair, and ends with a table of the steps.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+SHELL_SCRIPTS = [".ci/run", *(str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("scripts/*.sh")))]
+
+# What a real installation would have, so that Django's deployment checks see what they are for.
+PRODUCTION_LIKE = {
+    "ENV_FILE": os.devnull,
+    "DEPLOYMENT": "production",
+    "SECRET_KEY": "check-only-" * 6,
+    "ENCRYPTION_KEYS": "Y2hlY2stb25seS1jaGVjay1vbmx5LWNoZWNrLW9ubHk=",
+    "INSTALLATION_ID": "00000000-0000-4000-8000-000000000002",
+    "PUBLIC_BASE_URL": "https://shop.example.com",
+    "TELEGRAM_BOT_TOKEN": "1000001:check-only-token",
+    "DATABASE_URL": f"sqlite:///{Path(tempfile.gettempdir()) / 'vpnservice-check.sqlite3'}",
+}
+PYTEST = [str(BIN / "pytest"), "-q", "-n", "2", "-m", "not proof"]
+# These two need no database, or bring their own: once is enough.
+NO_DATABASE = ["--ignore=tests/sandbox", "--ignore=tests/ops"]
+
+
+@dataclass(frozen=True)
+class Step:
+    name: str
+    command: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def run(self) -> tuple[bool, float]:
+        """Run the step with its output shown; say whether it passed and how many seconds it took."""
+        sys.stdout.write(f"\n== {self.name}\n")
+        sys.stdout.flush()
+        began = time.monotonic()
+        done = subprocess.run(
+            self.command, cwd=ROOT, env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL
+        )
+        return done.returncode == 0, time.monotonic() - began
+
+
+def lint_steps() -> Iterator[Step]:
+    python, manage = sys.executable, [sys.executable, "manage.py"]
+    yield Step("ruff", [str(BIN / "ruff"), "check"])
+    yield Step("ruff format", [str(BIN / "ruff"), "format", "--check"])
+    yield Step("imports", [str(BIN / "lint-imports"), "--no-cache"])
+    yield Step("types", [python, "-m", "mypy", "."])
+    yield Step("migrations", [*manage, "makemigrations", "--check", "--dry-run"], PRODUCTION_LIKE)
+    yield Step("deployment", [*manage, "check", "--deploy", "--fail-level", "WARNING"], PRODUCTION_LIKE)
+    yield Step("translations", [python, "scripts/compile_locale.py"])
+    yield Step("Dockerfile", [str(BIN / "hadolint"), "Dockerfile"])
+    yield Step("shell scripts", [str(BIN / "shellcheck"), *SHELL_SCRIPTS])
+    yield Step(
+        "compose file",
+        [str(BIN / "check-jsonschema"), "--builtin-schema", "vendor.compose-spec", "deploy/compose.yaml"],
+    )
+    node = shutil.which("node")
+    modules = [
+        str(path) for path in sorted(ROOT.glob("sandbox/**/*.js")) + sorted(ROOT.glob("static/**/*.js"))
+    ]
+    if node and modules:
+        check = f'for file in "$@"; do {node} --check --input-type=module - <"$file" || exit 1; done'
+        yield Step("JavaScript", ["sh", "-c", check, "sh", *modules])
+
+
+def test_steps() -> Iterator[Step]:
+    services = [sys.executable, "scripts/services.py"]
+    yield Step("tests on SQLite", PYTEST)
+    yield Step("tests on PostgreSQL and Redis", [*services, *PYTEST, *NO_DATABASE])
+
+
+def main(wanted: str) -> int:
+    steps = {"lint": lint_steps, "tests": test_steps}
+    chosen = [wanted] if wanted in steps else list(steps)
+    results = [(step, *step.run()) for name in chosen for step in steps[name]()]
+    width = max(len(step.name) for step, _, _ in results)
+    sys.stdout.write("\n")
+    for step, passed, seconds in results:
+        sys.stdout.write(f"{'passed' if passed else 'FAILED'}  {step.name:<{width}}  {seconds:6.1f} s\n")
+    return int(not all(passed for _, passed, _ in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "all"))

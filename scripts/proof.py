@@ -1,0 +1,67 @@
+"""Run the tests marked `proof` whole, on SQLite and on PostgreSQL with Redis, and write docs/proof/.
+
+A proof tells what it saw with pytest's `record_property` (seed, faults that fired, rows compared); each of
+these lands in the report beside its result. The report names commit, day and machine.
+"""
+
+import datetime
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).resolve().parent.parent
+REPORTS = ROOT / "docs" / "proof"
+# One hour in all, shared by the two databases; a single proof may take half of it.
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-m", "proof", "--timeout=1800"]
+SERVICES = [sys.executable, "scripts/services.py"]
+
+
+def commit() -> str:
+    asked = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    return asked.stdout.strip() or "unknown"
+
+
+def describe(case: ElementTree.Element) -> list[str]:
+    """Return one proof's lines: result, duration, and what it recorded."""
+    failed = case.find("failure") is not None or case.find("error") is not None
+    result = "failed" if failed else "skipped" if case.find("skipped") is not None else "passed"
+    title = case.get("name", "").removeprefix("test_").replace("_", " ")
+    lines = [f"## {title}", "", f"- result: **{result}** after {float(case.get('time', 0)):.1f} s"]
+    lines += [f"- {fact.get('name')}: {fact.get('value')}" for fact in case.iter("property")]
+    return [*lines, ""]
+
+
+def write_report(database: str, results: Path) -> None:
+    cases = list(ElementTree.parse(results).getroot().iter("testcase"))
+    lines = [
+        f"# Proofs on {database}",
+        "",
+        f"Commit {commit()}, {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC, "
+        f"{os.cpu_count()} cores, Python {platform.python_version()}.",
+        "",
+    ]
+    for case in cases:
+        lines += describe(case)
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    name = database.partition(" ")[0].lower()
+    (REPORTS / f"{name}.md").write_text("\n".join(lines).rstrip() + "\n")
+
+
+def main() -> int:
+    failed = False
+    for database, prefix in (("SQLite", []), ("PostgreSQL and Redis", SERVICES)):
+        with tempfile.TemporaryDirectory() as folder:
+            results = Path(folder) / "results.xml"
+            command = [*prefix, *PYTEST, f"--junitxml={results}"]
+            failed |= subprocess.run(command, cwd=ROOT, env={**os.environ, "PROOF": "whole"}).returncode != 0
+            if results.exists():
+                write_report(database, results)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
