@@ -1,0 +1,1 @@
+"""Who: customers and staff, their language, bans, and the trail of what was done."""

@@ -1,0 +1,1 @@
+"""Where staff work: the admin site, its home and the customer page."""

@@ -1,0 +1,1 @@
+"""How customers pay: prices of plans."""

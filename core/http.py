@@ -1,0 +1,94 @@
+"""The one way out to services that speak JSON over HTTP: with time-outs, limits and typed errors."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from core.errors import OutcomeUnknown, OutsideError, ServiceUnreachable
+
+CONNECT_SECONDS = 5.0
+MAX_ANSWER_BYTES = 32 * 2**20
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the service said: HTTP status, headers, and the body as JSON where it is JSON."""
+
+    status: int
+    body: Any
+    text: str
+    headers: dict[str, str]
+
+
+class OutsideSession:
+    """A session with one service. Not shared between threads.
+
+    Redirects are not followed: an answer that points elsewhere is a wrong address, and following
+    it would carry credentials along.
+    """
+
+    def __init__(self, *, read_seconds: float, connect_seconds: float = CONNECT_SECONDS, verify: bool = True) -> None:
+        self._timeouts = (connect_seconds, read_seconds)
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.verify = verify
+        adapter = HTTPAdapter(pool_connections=2, pool_maxsize=4, max_retries=0)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+
+    def call(self, method: str, url: str, **arguments: Any) -> Answer:
+        """Make one call and return the answer, whatever its status.
+
+        Raises ServiceUnreachable if no connection came about (nothing was done there), OutcomeUnknown
+        if the answer was lost (it may have been done), OutsideError if the answer is too large.
+        """
+        try:
+            with self._session.request(
+                method, url, timeout=self._timeouts, allow_redirects=False, stream=True, **arguments
+            ) as response:
+                raw = _read(response)
+        except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as failed:
+            raise ServiceUnreachable(f"{method} {_place(url)}: {type(failed).__name__}") from failed
+        except requests.exceptions.ConnectionError as failed:
+            error = OutcomeUnknown if _was_sent(failed) else ServiceUnreachable
+            raise error(f"{method} {_place(url)}: connection failed") from failed
+        except requests.exceptions.InvalidURL as failed:
+            raise OutsideError(f"{method}: the address is not valid", permanent=True) from failed
+        except (requests.exceptions.RequestException, OSError) as failed:
+            raise OutcomeUnknown(f"{method} {_place(url)}: {type(failed).__name__}") from failed
+        return _answer(response, raw)
+
+
+def _read(response: requests.Response) -> bytes:
+    """Read the whole body, so that the connection can be used again, but never more than the limit."""
+    parts: list[bytes] = []
+    size = 0
+    for part in response.iter_content(2**16):
+        parts.append(part)
+        size += len(part)
+        if size > MAX_ANSWER_BYTES:
+            raise OutsideError(f"{_place(response.url)}: the answer is larger than {MAX_ANSWER_BYTES} bytes")
+    return b"".join(parts)
+
+
+def _answer(response: requests.Response, raw: bytes) -> Answer:
+    text = raw.decode("utf-8", errors="replace")
+    try:
+        body = json.loads(text)
+    except ValueError:
+        body = None
+    return Answer(status=response.status_code, body=body, text=text, headers=dict(response.headers))
+
+
+def _place(url: str) -> str:
+    """Return the address without its query: it may hold secrets."""
+    return url.split("?")[0]
+
+
+def _was_sent(failed: requests.exceptions.ConnectionError) -> bool:
+    """Tell a connection that broke under way from one that never came about."""
+    reason = getattr(failed.args[0], "reason", None) if failed.args else None
+    return type(reason).__name__ not in {"NewConnectionError", "NameResolutionError", "ConnectTimeoutError"}

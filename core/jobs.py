@@ -1,0 +1,101 @@
+"""Long work in steps: each step runs under a lease, remembers its cursor, and may be cut off anywhere.
+
+A room registers a kind with `register` in its AppConfig. A step gets the job, does a bounded piece
+(seconds, not minutes) and returns a Step; the runner stores it and goes on until `is_last`.
+"""
+
+import logging
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+
+from core import clock
+from core.claims import claim, record
+from core.models import Job
+
+log = logging.getLogger(__name__)
+
+LEASE_SECONDS = 120
+MAX_ATTEMPTS = 8
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a job came: `cursor` is where the next step goes on."""
+
+    cursor: Any
+    done: int
+    is_last: bool
+    total: int | None = None
+    result: dict[str, Any] = field(default_factory=dict)
+
+
+KINDS: dict[str, Callable[[Job], Step]] = {}
+
+
+def register(kind: str, step: Callable[[Job], Step]) -> None:
+    """Make `step` the one that does jobs of `kind`."""
+    KINDS[kind] = step
+
+
+def start(kind: str, *, subject: str, asked_by: str, params: dict[str, Any] | None = None) -> Job:
+    """Queue a job and return it; one that is already open for the subject is returned instead."""
+    if kind not in KINDS:
+        raise KeyError(f"no job of kind {kind!r}; known: {', '.join(sorted(KINDS))}")
+    job = Job(kind=kind, subject=subject, asked_by=asked_by, params=params or {})
+    Job.objects.bulk_create([job], ignore_conflicts=True)
+    found = Job.objects.filter(kind=kind, subject=subject, state__in=Job.OPEN).first()
+    return found or start(kind, subject=subject, asked_by=asked_by, params=params)
+
+
+@transaction.atomic
+def cancel(job_id: int) -> bool:
+    """Stop a job before its next step; tell whether it was still open."""
+    return bool(
+        Job.objects.filter(pk=job_id, state__in=Job.OPEN).update(state=Job.State.CANCELLED, finished_at=clock.now())
+    )
+
+
+def run_due(*, most_steps: int = 50) -> int:
+    """Do the next steps of open jobs, round after round, and return how many steps were done."""
+    steps = 0
+    while steps < most_steps:
+        due = Job.objects.filter(state__in=Job.OPEN).filter(
+            Q(next_try_at__isnull=True) | Q(next_try_at__lte=clock.now())
+        )
+        jobs = claim(due.order_by("id"), limit=1, lease_seconds=LEASE_SECONDS)
+        if not jobs:
+            return steps
+        _run_step(jobs[0])
+        steps += 1
+    return steps
+
+
+def _run_step(job: Job) -> None:
+    try:
+        step = KINDS[job.kind](job)
+    except Exception as failed:  # the outermost loop: a job that breaks must not stop the others
+        log.exception("job %s failed", job.pk)
+        _note_failure(job, failed)
+        return
+    finished = {"state": Job.State.DONE, "finished_at": clock.now()} if step.is_last else {"state": Job.State.RUNNING}
+    if Job.objects.filter(pk=job.pk, state=Job.State.CANCELLED).exists():
+        finished = {}
+    record(
+        job, cursor=step.cursor, done=step.done, total=step.total, result=step.result, attempts=0, error="", **finished
+    )
+
+
+def _note_failure(job: Job, failed: Exception) -> None:
+    attempts = job.attempts + 1
+    is_over = attempts >= MAX_ATTEMPTS or bool(getattr(failed, "permanent", False))
+    over = {"state": Job.State.FAILED, "finished_at": clock.now()} if is_over else {}
+    error = "".join(traceback.format_exception_only(failed)).strip()
+    record(
+        job, attempts=attempts, error=error, next_try_at=clock.now() + timedelta(seconds=min(2**attempts, 300)), **over
+    )

@@ -1,0 +1,21 @@
+"""A nudge makes something fast; a sweep makes it certain. So a nudge may be lost and never raises."""
+
+import logging
+from typing import Any
+
+from celery import current_app
+from django.db import transaction
+
+log = logging.getLogger(__name__)
+
+
+def nudge(task: str, *args: Any) -> None:
+    """After commit, ask the worker to run the task of that name soon; a broker that is away is only logged."""
+
+    def send() -> None:
+        try:
+            current_app.tasks[task].apply_async(args=args, retry=False, expires=60)
+        except Exception as failed:  # brokers raise whatever their transport raises
+            log.warning("nudge of %s was lost: %s", task, failed)
+
+    transaction.on_commit(send)

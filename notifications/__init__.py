@@ -1,0 +1,1 @@
+"""What we tell customers: the outbox, kinds of messages, channels, and the one limiter."""

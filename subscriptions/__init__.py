@@ -1,0 +1,1 @@
+"""What customers hold: plans, subscriptions, grants, the life cycle and the link."""

@@ -1,0 +1,7 @@
+"""The subscription link."""
+
+from django.http import HttpRequest, HttpResponse
+
+
+def feed(request: HttpRequest, token: str) -> HttpResponse:
+    return HttpResponse(status=404)

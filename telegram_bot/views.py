@@ -1,0 +1,7 @@
+"""The webhook."""
+
+from django.http import HttpRequest, HttpResponse
+
+
+def webhook(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(status=404)

@@ -1,0 +1,44 @@
+"""Every test meets the same world: the sandbox over HTTP, fresh for each test."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from core.services import claim_installation
+from sandbox.server import SandboxThread
+from tests.world import PanelWorld, TelegramWorld
+
+
+@pytest.fixture(scope="session")
+def box() -> Iterator[SandboxThread]:
+    from django.conf import settings
+
+    with SandboxThread(marzban_ports=(0, 0), bot_token=settings.TELEGRAM_BOT_TOKEN) as running:
+        yield running
+
+
+@pytest.fixture
+def telegram(box: SandboxThread, settings) -> TelegramWorld:
+    world = TelegramWorld(box.addresses["telegram"])
+    world.reset()
+    settings.TELEGRAM_API_BASE_URL = world.address
+    return world
+
+
+@pytest.fixture
+def marzban(box: SandboxThread) -> PanelWorld:
+    world = PanelWorld(box.addresses["marzban"])
+    world.reset()
+    return world
+
+
+@pytest.fixture
+def second_marzban(box: SandboxThread) -> PanelWorld:
+    world = PanelWorld(box.addresses["marzban2"])
+    world.reset()
+    return world
+
+
+@pytest.fixture
+def installation(db):
+    return claim_installation()

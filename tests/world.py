@@ -1,0 +1,79 @@
+"""The outside world as tests see it: customers with phones, and panels, both over the sandbox's HTTP."""
+
+from typing import Any
+
+import requests
+
+Message = dict[str, Any]
+
+
+class StandIn:
+    """A stand-in's control calls, the same for all of them."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.http = requests.Session()
+
+    def emu(self, method: str, call: str, **json: Any) -> Any:
+        response = self.http.request(method, f"{self.address}/_emu/{call}", json=json or None, timeout=20)
+        assert response.ok, f"{call}: {response.status_code} {response.text}"
+        return response.json()
+
+    def reset(self) -> None:
+        self.emu("POST", "reset")
+
+    def fail(self, call: str, kind: str, **rule: Any) -> None:
+        """Let the next calls that match `call` go wrong: see the sandbox's faults."""
+        self.emu("POST", "fail", call=call, kind=kind, **rule)
+
+    def heal(self) -> None:
+        self.emu("DELETE", "fail")
+
+    def outage(self, down: bool) -> None:
+        self.emu("POST", "outage", down=down)
+
+    def fired(self) -> dict[str, int]:
+        fired: dict[str, int] = self.emu("GET", "faults")["fired"]
+        return fired
+
+    def calls(self, call: str | None = None) -> list[dict[str, Any]]:
+        suffix = f"calls?call={call}" if call else "calls?limit=5000"
+        received: list[dict[str, Any]] = self.emu("GET", suffix)
+        return received
+
+    def forget_calls(self) -> None:
+        self.emu("DELETE", "calls")
+
+
+class TelegramWorld(StandIn):
+    """Pretend customers who write to the bot and press its buttons."""
+
+    def say(self, user_id: int, text: str, *, first_name: str = "Anna", language_code: str = "en", **more: Any) -> Any:
+        return self.emu(
+            "POST", "say", user_id=user_id, first_name=first_name, language_code=language_code, text=text, **more
+        )
+
+    def press(self, user_id: int, text: str | None = None, **more: Any) -> Any:
+        return self.emu("POST", "press", user_id=user_id, **({"text": text} if text else {}), **more)
+
+    def chat(self, user_id: int) -> list[Message]:
+        messages: list[Message] = self.emu("GET", f"chats/{user_id}")
+        return messages
+
+    def answers(self, user_id: int) -> list[Message]:
+        """Return what the bot wrote in the chat."""
+        return [message for message in self.chat(user_id) if message["from"]["is_bot"]]
+
+
+class PanelWorld(StandIn):
+    """A Marzban panel, from the inside."""
+
+    username = "shop"
+    password = "shop-sandbox-password"
+
+    def users(self) -> dict[str, dict[str, Any]]:
+        """Return what the panel's core would let in, by account name."""
+        return {user["username"]: user for user in self.emu("GET", "users")}
+
+    def traffic(self, username: str, amount: int) -> None:
+        self.emu("POST", "traffic", username=username, bytes=amount)

@@ -1,0 +1,1 @@
+"""Where access lives: panels, desired access, observed accounts, the reconciler."""

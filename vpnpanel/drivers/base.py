@@ -1,0 +1,97 @@
+"""The contract every kind of panel fulfils. Drivers know the panel's API and nothing of our rows."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class PanelAddress:
+    """How to reach a panel. `inbounds`: protocol -> tags to sell; empty means all the panel has."""
+
+    base_url: str
+    username: str
+    password: str
+    verify_tls: bool = True
+    inbounds: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What an account should be. `traffic_limit` in bytes, 0: none. Absolute values, so repeating is harmless."""
+
+    is_enabled: bool
+    until: datetime
+    traffic_limit: int
+    note: str
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the panel says of an account. `counter` is its traffic counter in bytes; it may fall after a reset."""
+
+    name: str
+    status: str
+    is_enabled: bool
+    until: datetime | None
+    traffic_limit: int
+    counter: int
+    online_at: datetime | None
+    links: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the panel's accounts and the number of all of them."""
+
+    accounts: tuple[Observed, ...]
+    total: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a panel says of itself."""
+
+    version: str
+    accounts: int
+    online: int
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class PanelDriver(ABC):
+    """One panel. An instance is used by one thread at a time.
+
+    Every method raises PanelDown if the panel cannot be reached or cannot work now, PanelRefused if
+    it says no for good, and OutcomeUnknown only where it could not be read back what was done.
+    """
+
+    page_size: int = 100
+
+    @abstractmethod
+    def figures(self) -> Figures:
+        """Ask the panel about itself. Cheap; also the health check."""
+
+    @abstractmethod
+    def get_account(self, name: str) -> Observed:
+        """Read one account. Raises AccountMissing."""
+
+    @abstractmethod
+    def put_account(self, name: str, desired: Desired) -> Observed:
+        """Make the account as desired, creating it if it is not there; keys of an existing one stay.
+
+        Safe to repeat, also after a lost answer. Returns what the panel shows afterwards, with links.
+        """
+
+    @abstractmethod
+    def remove_account(self, name: str) -> None:
+        """Cut the account off and delete it. Safe to repeat: a missing account is success."""
+
+    @abstractmethod
+    def pages(self, start: int = 0) -> Iterator[Page]:
+        """Yield the panel's accounts page by page from offset `start`, foreign ones included."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give connections back."""

@@ -1,0 +1,27 @@
+"""What can be wrong with a panel. Texts are for staff."""
+
+from core.errors import OutsideError, ShopError
+
+
+class PanelError(OutsideError):
+    """The panel did not do what was asked."""
+
+
+class PanelDown(PanelError):
+    """The panel does not answer, or answers that it cannot work now. Everything on it waits."""
+
+
+class PanelRefused(PanelError):
+    """The panel says no: a wrong name, inbound or right. Repeating cannot help until staff change something."""
+
+    permanent = True
+
+
+class AccountMissing(PanelError):
+    """The panel has no such account."""
+
+    permanent = True
+
+
+class NoPanel(ShopError):
+    """No panel of the groups is open, answering and below its capacity."""

@@ -1,0 +1,29 @@
+"""The Celery application of the worker and beat roles."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vpnservice.settings")
+
+app = Celery("vpnservice")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_our_logging(**kwargs: Any) -> None:
+    """Keep Celery from replacing the logging that settings have set up."""
+
+
+def make_broker_folders() -> None:
+    """Make the folders of the file broker; nothing to do where Redis is the broker."""
+    if not settings.REDIS_URL:
+        Path(settings.BROKER_FOLDER, "control").mkdir(parents=True, exist_ok=True)
+
+
+app.on_after_configure.connect(lambda sender, **kwargs: make_broker_folders(), weak=False)

@@ -1,0 +1,19 @@
+"""Every address of the web role."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.i18n import set_language
+
+from subscriptions.views import feed
+from telegram_bot.views import webhook
+from vpnservice.health import healthz, readyz
+
+urlpatterns = [
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+    path("s/<str:token>", feed, name="feed"),
+    path("telegram/webhook", webhook, name="telegram-webhook"),
+    path("i18n/setlang/", set_language, name="set_language"),
+    path("admin/", include("backoffice.urls")),
+    path("admin/", admin.site.urls),
+]
