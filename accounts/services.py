@@ -132,3 +132,18 @@ def find_customers(text: str) -> Q:
     text = text.strip().lstrip("@")
     by_name = Q(telegram_username__iexact=text) | Q(first_name__icontains=text) | Q(last_name__icontains=text)
     return by_name | Q(telegram_id=int(text)) | Q(pk=int(text)) if text.isdigit() else by_name
+
+
+@transaction.atomic
+def give_staff_access(username: str, *, password: str, is_superuser: bool = False) -> User:
+    """Let someone sign in to the admin with this password, which replaces an earlier one.
+
+    Safe to repeat. A superuser stays one.
+    """
+    user, _ = User.objects.get_or_create(username=username)
+    user.is_staff = user.is_active = True
+    user.is_superuser = user.is_superuser or is_superuser
+    user.set_password(password)
+    user.save(update_fields=["is_staff", "is_active", "is_superuser", "password"])
+    note(user, "staff.access_given", actor="command line")
+    return user

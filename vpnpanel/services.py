@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.db.models import F
 
 from accounts.models import User
 from core import clock
 from core.nudges import nudge
-from vpnpanel.models import Access, PanelGroup
+from vpnpanel.models import Access, Panel, PanelGroup
 
 RECONCILE = "vpnpanel.tasks.reconcile_access"
 
@@ -66,3 +67,16 @@ def request_reconcile(access_ids: Iterable[int]) -> int:
     for key in keys[:50]:
         nudge(RECONCILE, key)
     return len(keys)
+
+
+@transaction.atomic
+def register_panel(*, name: str, base_url: str, username: str, password: str, group: str = "main") -> Panel:
+    """Have a Marzban panel by this name, open for sale to the plans of `group`.
+
+    Safe to repeat: address and credentials follow; what staff set on a known panel stays.
+    """
+    access = {"base_url": base_url.rstrip("/"), "username": username, "password": password}
+    panel, is_new = Panel.objects.update_or_create(name=name, defaults=access)
+    if is_new:
+        panel.groups.add(PanelGroup.objects.get(code=group))
+    return panel
