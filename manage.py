@@ -7,6 +7,11 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vpnservice.settings")
+    if sys.argv[1:2] == ["demo"]:
+        # It makes up its settings before anything may read them, so it can't be an ordinary command.
+        from vpnservice.demo.__main__ import main as demo
+
+        sys.exit(demo(sys.argv[2:]))
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 

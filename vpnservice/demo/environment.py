@@ -1,0 +1,69 @@
+"""The demo's settings: made up once, kept in its folder, and never those of a real .env beside it."""
+
+import base64
+import os
+import secrets
+import uuid
+from pathlib import Path
+
+from vpnservice.demo.ports import FIRST_PORT
+from vpnservice.demo.state import DemoError, DemoState
+
+
+def address(port: int) -> str:
+    """Numbers, not `localhost`: that may mean ::1 first, where nothing listens."""
+    return f"http://127.0.0.1:{port}"
+
+
+def make_secrets() -> dict[str, str]:
+    return {
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "ENCRYPTION_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        "INSTALLATION_ID": str(uuid.uuid4()),
+        "TELEGRAM_BOT_TOKEN": f"1000000001:{secrets.token_urlsafe(24)}",
+        "TELEGRAM_WEBHOOK_SECRET": secrets.token_urlsafe(24),
+    }
+
+
+def load_secrets(path: Path) -> dict[str, str]:
+    """Return the demo's own keys, made on the first start and the same ever after."""
+    if not path.exists():
+        unfinished = path.with_suffix(".part")
+        unfinished.touch(mode=0o600)
+        unfinished.write_text("".join(f"{key}={value}\n" for key, value in make_secrets().items()))
+        unfinished.replace(path)
+    lines = path.read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def settings_for(state: DemoState, ports: dict[str, int]) -> dict[str, str]:
+    """Return every setting the demo depends on, so that none comes from the shell it was started in."""
+    return {
+        **load_secrets(state.environment),
+        "DEPLOYMENT": "demo",
+        "DEBUG": "false",
+        "SANDBOX_ENABLED": "true",
+        "PUBLIC_BASE_URL": address(ports["web"]),
+        "ALLOWED_HOSTS": "localhost,127.0.0.1",
+        "DATABASE_URL": f"sqlite:///{state.database}",
+        "REDIS_URL": "",
+        "BROKER_FOLDER": str(state.broker),
+        "TELEGRAM_API_BASE_URL": address(ports["telegram_api"]),
+        "TELEGRAM_MODE": "polling",
+        "LOG_FORMAT": "text",
+    }
+
+
+def first_port() -> int:
+    """Return the port the others are counted from. Raises DemoError if DEMO_PORT is no such number."""
+    wanted = os.environ.get("DEMO_PORT") or str(FIRST_PORT)
+    if not wanted.isdigit() or not 1024 <= int(wanted) <= 65000:
+        raise DemoError(f"DEMO_PORT must be a whole number from 1024 to 65000, not {wanted!r}.")
+    return int(wanted)
+
+
+def adopt(state: DemoState, ports: dict[str, int]) -> None:
+    """Put the demo's settings into this process, before Django reads any; its children inherit them."""
+    os.environ.update(settings_for(state, ports))
+    os.environ["ENV_FILE"] = os.devnull
+    os.environ["DJANGO_SETTINGS_MODULE"] = "vpnservice.settings"
