@@ -81,7 +81,7 @@ def middlewares(
 
 
 def call_log_middleware(calls: deque[Call], classify: Classify) -> Any:
-    """Give the middleware that logs calls. A handler of multipart bodies sets request["parameters"] itself."""
+    """Give the middleware that logs calls. For multipart bodies the handler sets request["parameters"]."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:

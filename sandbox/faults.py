@@ -121,7 +121,7 @@ def faults_middleware(
     """Give the middleware that applies the rules; calls that `classify` names None are left alone.
 
     `answer` shapes the bodies of `error` and `rate_limit`. Under `duplicate` the handler runs twice on one
-    request: a handler that reads a streamed (multipart) body keeps what it parsed in the request for the second run.
+    request: one that reads a streamed (multipart) body keeps what it parsed for the second run.
     """
 
     @web.middleware

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine, Sequence
-from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -14,8 +13,10 @@ from aiohttp import web
 
 from sandbox.events import EventHub
 from sandbox.marzban import MarzbanStandIn
+from sandbox.page import page_app
 from sandbox.standin import StandIn
 from sandbox.store import Store
+from sandbox.telegram import TelegramStandIn
 
 BOT_TOKEN = "1000000001:SANDBOX-not-a-real-token-0123456789"
 BOT_USERNAME = "sandbox_vpn_bot"
@@ -43,9 +44,7 @@ class SandboxServer:
     ) -> None:
         self.host = host
         self.hub = EventHub()
-        self.telegram = import_module("sandbox.telegram").TelegramStandIn(
-            self.hub, bot_token=bot_token, username=bot_username
-        )
+        self.telegram = TelegramStandIn(self.hub, bot_token=bot_token, username=bot_username)
         self.marzbans = [MarzbanStandIn(self.hub, name=panel_name(n)) for n in range(len(marzban_ports))]
         self.links = links if links is not None else {}
         self.addresses: dict[str, str] = {}
@@ -69,7 +68,6 @@ class SandboxServer:
             await stand_in.start()
             idle = 75 if stand_in is self.telegram else PANEL_KEEPALIVE_SECONDS
             await self._listen(stand_in.name, stand_in.app(), idle)
-        page_app = import_module("sandbox.page").page_app
         await self._listen("page", page_app(self.hub, self.telegram, self.marzbans, links=self.links), 75)
         if self._store is not None:
             self.hub.on_change(self._store.changed)
@@ -100,7 +98,7 @@ def panel_name(index: int) -> str:
 
 
 class SandboxThread:
-    """Runs a sandbox in a thread of its own, for tests: `with SandboxThread() as box: box.addresses["marzban"]`."""
+    """Runs a sandbox in a thread of its own: `with SandboxThread() as box: box.addresses["marzban"]`."""
 
     def __init__(self, **options: Any) -> None:
         self._options = options

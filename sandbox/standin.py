@@ -17,7 +17,10 @@ class StandIn(Protocol):
         ...
 
     def dump(self) -> dict[str, Any]:
-        """Give the whole state as plain JSON values. Called in the event loop: no waiting, no side effects."""
+        """Give the whole state as plain JSON values, without waiting or side effects.
+
+        They may share live objects: the caller turns them into text at once.
+        """
         ...
 
     def load(self, state: dict[str, Any]) -> None:

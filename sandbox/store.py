@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import time
 from collections.abc import Sequence
@@ -17,7 +16,12 @@ DEBOUNCE_SECONDS = 0.5
 # A big state is saved at most this share of the time, whatever the load.
 SAVING_SHARE = 0.05
 
-logger = logging.getLogger(__name__)
+
+class SnapshotUnreadable(Exception):
+    """The saved state cannot be used."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"The sandbox's saved state {path} cannot be read. Delete it to start anew.")
 
 
 class Store:
@@ -30,20 +34,19 @@ class Store:
         self._wait = DEBOUNCE_SECONDS
 
     def load(self) -> None:
-        """Give each stand-in its saved state. A missing file is a fresh start; a broken one is set aside."""
+        """Give each stand-in its saved state; a missing file is a fresh start.
+
+        Raises SnapshotUnreadable if the file is broken or another version's.
+        """
+        if not self.path.exists():
+            return
         try:
-            saved = json.loads(self.path.read_text())
-            states = {str(name): state for name, state in saved["stand_ins"].items()}
-        except FileNotFoundError:
-            return
-        except (ValueError, KeyError, TypeError, AttributeError):
-            aside = self.path.with_suffix(".broken")
-            self.path.replace(aside)
-            logger.warning("The sandbox snapshot could not be read; it is kept as %s.", aside)
-            return
-        for name, stand_in in self._stand_ins.items():
-            if name in states:
-                stand_in.load(states[name])
+            states = json.loads(self.path.read_text())["stand_ins"]
+            for name, stand_in in self._stand_ins.items():
+                if name in states:
+                    stand_in.load(states[name])
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise SnapshotUnreadable(self.path) from error
 
     def changed(self) -> None:
         """Ask for a save soon. Cheap: called on every change."""

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from sandbox.server import BOT_TOKEN, BOT_USERNAME, SandboxServer
+from sandbox.store import SnapshotUnreadable
 
 
 class Command(BaseCommand):
@@ -23,11 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--page-port", type=int, default=8081)
         parser.add_argument("--telegram-port", type=int, default=8082)
         parser.add_argument(
-            "--marzban-port",
-            type=int,
-            action="append",
-            help="one per panel, repeatable (8083)",
-            dest="marzban_ports",
+            "--marzban-port", type=int, action="append", help="one per panel (8083), repeatable"
         )
         parser.add_argument("--snapshot", type=Path, help="file that keeps the state between runs")
         parser.add_argument("--bot-token", help="the token the bot will use (the one in the settings)")
@@ -42,7 +39,7 @@ class Command(BaseCommand):
             host=options["host"],
             page_port=options["page_port"],
             telegram_port=options["telegram_port"],
-            marzban_ports=options["marzban_ports"] or [8083],
+            marzban_ports=options["marzban_port"] or [8083],
             snapshot=options["snapshot"],
             bot_token=options["bot_token"] or getattr(settings, "TELEGRAM_BOT_TOKEN", "") or BOT_TOKEN,
             bot_username=options["bot_username"] or BOT_USERNAME,
@@ -52,6 +49,8 @@ class Command(BaseCommand):
             asyncio.run(self.serve(server))
         except OSError as error:
             raise CommandError(f"The sandbox cannot listen: {error.strerror or error}.") from error
+        except SnapshotUnreadable as error:
+            raise CommandError(str(error)) from error
 
     async def serve(self, server: SandboxServer) -> None:
         """Run until SIGINT or SIGTERM; the state is saved on the way out."""
