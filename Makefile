@@ -1,6 +1,6 @@
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-password demo-reset install test lint format proof bench
+.PHONY: help demo demo-password demo-reset env install test lint format proof bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,11 @@ demo-password: ## Give the demo's staff user a new password and show it
 demo-reset: ## Throw away everything the demo has stored
 	@scripts/bootstrap.sh
 	@exec $(PYTHON) manage.py demo --reset
+
+env: ## Write .env for a real installation, with fresh keys; you add the bot's token and the address
+	@scripts/bootstrap.sh
+	@if [ -e .env ]; then echo ".env is there already: remove it first if you mean to start over."; exit 1; fi
+	@umask 077 && $(PYTHON) -m vpnservice.new_env > .env && echo "Written: .env. Open it and fill in what is empty."
 
 install: ## Make .venv with everything development needs
 	@scripts/bootstrap.sh dev

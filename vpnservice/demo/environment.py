@@ -1,13 +1,12 @@
 """The demo's settings: made up once, kept in its folder, and never those of a real .env beside it."""
 
-import base64
 import os
 import secrets
-import uuid
 from pathlib import Path
 
 from vpnservice.demo.ports import FIRST_PORT
 from vpnservice.demo.state import DemoError, DemoState
+from vpnservice.new_env import make_keys
 
 
 def address(port: int) -> str:
@@ -15,22 +14,13 @@ def address(port: int) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def make_secrets() -> dict[str, str]:
-    return {
-        "SECRET_KEY": secrets.token_urlsafe(48),
-        "ENCRYPTION_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-        "INSTALLATION_ID": str(uuid.uuid4()),
-        "TELEGRAM_BOT_TOKEN": f"1000000001:{secrets.token_urlsafe(24)}",
-        "TELEGRAM_WEBHOOK_SECRET": secrets.token_urlsafe(24),
-    }
-
-
 def load_secrets(path: Path) -> dict[str, str]:
     """Return the demo's own keys, made on the first start and the same ever after."""
     if not path.exists():
+        keys = make_keys() | {"TELEGRAM_BOT_TOKEN": f"1000000001:{secrets.token_hex(16)}"}
         unfinished = path.with_suffix(".part")
         unfinished.touch(mode=0o600)
-        unfinished.write_text("".join(f"{key}={value}\n" for key, value in make_secrets().items()))
+        unfinished.write_text("".join(f"{key}={value}\n" for key, value in keys.items()))
         unfinished.replace(path)
     lines = path.read_text().splitlines()
     return dict(line.split("=", 1) for line in lines if "=" in line)
