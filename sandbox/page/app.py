@@ -1,4 +1,4 @@
-"""The page's server: static files, the addresses it shows, and the stand-ins' control calls on its own port."""
+"""The page's server: static files, addresses, and the stand-ins' control calls on its own port."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def page_app(
 ) -> web.Application:
     """Give the page's application.
 
-    Telegram's control calls answer under /_emu/, each panel's under /panels/<name>/_emu/, with the same handlers
-    as on their own ports. `links` (web, admin, docs and the panels by name) is read at each request, so that
-    addresses known only after start still show.
+    Telegram's control calls answer under /_emu/, each panel's under /panels/<name>/_emu/, with the same
+    handlers as on their own ports. `links` (web, admin, docs and the panels by name) is read at each request,
+    so that addresses known only after start still show.
     """
     app = web.Application(middlewares=[page_headers])
     page = Page(marzbans, links if links is not None else {})

@@ -47,6 +47,8 @@ export const telegram = {
   block: (userId) => call("POST", "/_emu/block", { user_id: userId }),
   unblock: (userId) => call("POST", "/_emu/unblock", { user_id: userId }),
   deactivate: (userId) => call("POST", "/_emu/deactivate", { user_id: userId }),
+  clear: (userId) => call("POST", "/_emu/clear", { user_id: userId }),
+  bot: (userId) => call("GET", `/_emu/commands?user_id=${userId}`),
   initData: (userId) => call("GET", `/_emu/initdata?user_id=${userId}`),
   fileUrl: (fileId) => `/_emu/files/${encodeURIComponent(fileId)}`,
 };
@@ -62,7 +64,6 @@ export function panel(name) {
 }
 
 export const config = () => call("GET", "/config");
-export const bot = (languageCode, userId) => call("GET", `/bot?language_code=${languageCode}&user_id=${userId}`);
 
 /** Hear what happens in the stand-ins. `onLive(true)` also means: something may have been missed, look again. */
 export function listen(onEvent, onLive) {

@@ -1,0 +1,121 @@
+// Words of the page. The bot's own texts are the shop's business.
+
+const ENGLISH = {
+  title: "VPN shop sandbox", tagline: "the outside world in a box",
+  admin: "Admin", shop: "Shop", docs: "Docs", panelPage: "Panel", live: "live", offline: "reconnecting",
+  theme: "Light or dark", otherLanguage: "Русский",
+  customers: "Customers", chat: "Chat", world: "World", addCustomer: "Add a customer", search: "Search",
+  noMessages: "No messages yet", photo: "Photo", you: "You", blockedBot: "blocked the bot", gone: "account deleted",
+  firstName: "First name", lastName: "Last name", username: "Username", language: "Telegram's language",
+  payload: "Opens the bot by a link with", payloadHint: "start payload, e.g. r_ABC123",
+  optional: "optional", cancel: "Cancel", add: "Add", ok: "OK",
+  bot: "bot", typing: "typing…", start: "Start", restart: "Restart the bot", message: "Message", send: "Send",
+  commands: "Commands", noCommands: "The bot has set no commands", emptyChat: "What can this bot do?",
+  emptyHint: "The bot has not introduced itself. Press Start and see.",
+  noChat: "Choose a customer on the left", phoneN: "phone {n}",
+  secondPhone: "Second phone", oneHandPhone: "Put the second phone away", block: "Block the bot", unblock: "Unblock the bot",
+  clearHistory: "Delete the history", deactivate: "Delete the account", menu: "More", back: "Back",
+  edited: "edited", tapToCopy: "Tap to copy", copied: "Copied", copyFailed: "The browser did not let us copy", openFile: "Open", today: "Today",
+  noButton: "That button is gone", showMore: "Show more", close: "Close",
+  panels: "What the panels see", accounts: "accounts", noAccounts: "No accounts yet. They appear here the second the shop makes them.",
+  answering: "answers", unplugged: "unplugged", unplug: "Cable pulled", unplugHint: "Pull the cable: nothing answers until it is back",
+  active: "active", disabled: "disabled", limited: "limit reached", expired: "expired", on_hold: "on hold", zombie: "not in the panel",
+  expiresIn: "{span} left", expiredAgo: "ended {span} ago", never: "no end", of: "{used} of {limit}", unlimited: "{used}, no limit",
+  flow: "Let 1 GB flow", forget: "Let the panel lose this account", copyLinks: "Copy the keys", connects: "can connect", refused: "is let in by nobody",
+  online: "seen online",
+  trouble: "Trouble on demand", where: "Where", what: "What", which: "Which calls", howOften: "How often", allCalls: "all calls",
+  everyCall: "every call", someCalls: "{n} in 10 calls", times1: "the next call", times5: "the next 5 calls", untilHealed: "until healed",
+  seconds: "Seconds", status: "Status", makeTrouble: "Make trouble", heal: "Heal everything", fired: "Fired so far", noneFired: "No fault has fired yet.",
+  refuse: "refuse the connection", error: "answer with an error", html: "answer with a web page", hang: "hang, then drop",
+  lost: "do the work, lose the answer", duplicate: "do the work twice", delay: "answer late", rate_limit: "too many requests", outage: "cable pulled",
+  timesLeft: "{n} left", healed: "Everything is healed",
+  time: "Time", hour: "+1 hour", day: "+1 day", week: "+1 week", realTime: "Real time", ahead: "{span} ahead", now: "real time",
+  timeHint: "Moves the clocks of Telegram and the panels. The shop keeps its own.",
+  calls: "Calls received", all: "all", clear: "Clear", noCalls: "No calls yet.", dropped: "no answer",
+  tour: "First steps", tourStart: "Open a chat and press Start", tourTrial: "Press the bot's buttons and take the free trial",
+  tourPanel: "See the account appear on the panel", tourPhone: "Put a second phone beside it: both show the same chat",
+  tourOutage: "Pull the panel's cable, let another customer take a trial, plug it in again", tourDone: "You have seen the main story. Break something next.",
+  hide: "Hide", d: "d", hr: "h", min: "min", s: "s", GB: "GB", MB: "MB", KB: "KB", B: "B",
+};
+
+const RUSSIAN = {
+  title: "Песочница VPN-магазина", tagline: "внешний мир в коробке",
+  admin: "Админка", shop: "Магазин", docs: "Документация", panelPage: "Панель", live: "на связи", offline: "переподключение",
+  theme: "Светлая или тёмная", otherLanguage: "English",
+  customers: "Клиенты", chat: "Чат", world: "Мир", addCustomer: "Новый клиент", search: "Поиск",
+  noMessages: "Сообщений пока нет", photo: "Фото", you: "Вы", blockedBot: "заблокировал бота", gone: "аккаунт удалён",
+  firstName: "Имя", lastName: "Фамилия", username: "Имя пользователя", language: "Язык Telegram",
+  payload: "Приходит по ссылке с меткой", payloadHint: "метка start, например r_ABC123",
+  optional: "необязательно", cancel: "Отмена", add: "Добавить", ok: "OK",
+  bot: "бот", typing: "печатает…", start: "Начать", restart: "Перезапустить бота", message: "Сообщение", send: "Отправить",
+  commands: "Команды", noCommands: "Бот не задал команд", emptyChat: "Что умеет этот бот?",
+  emptyHint: "Бот ещё не представился. Нажмите «Начать» и посмотрите.",
+  noChat: "Выберите клиента слева", phoneN: "телефон {n}",
+  secondPhone: "Второй телефон", oneHandPhone: "Убрать второй телефон", block: "Заблокировать бота", unblock: "Разблокировать бота",
+  clearHistory: "Очистить историю", deactivate: "Удалить аккаунт", menu: "Ещё", back: "Назад",
+  edited: "изменено", tapToCopy: "Нажмите, чтобы скопировать", copied: "Скопировано", copyFailed: "Браузер не дал скопировать", openFile: "Открыть", today: "Сегодня",
+  noButton: "Этой кнопки уже нет", showMore: "Показать ещё", close: "Закрыть",
+  panels: "Что видят панели", accounts: "учётных записей", noAccounts: "Учётных записей нет. Они появятся здесь, как только их создаст магазин.",
+  answering: "отвечает", unplugged: "кабель выдернут", unplug: "Выдернуть кабель", unplugHint: "Выдернуть кабель: панель молчит, пока его не вернут",
+  active: "активна", disabled: "выключена", limited: "лимит исчерпан", expired: "истекла", on_hold: "ждёт начала", zombie: "нет в панели",
+  expiresIn: "ещё {span}", expiredAgo: "закончилась {span} назад", never: "бессрочно", of: "{used} из {limit}", unlimited: "{used}, без лимита",
+  flow: "Пропустить 1 ГБ", forget: "Пусть панель потеряет эту запись", copyLinks: "Скопировать ключи", connects: "подключается", refused: "никуда не пускают",
+  online: "в сети",
+  trouble: "Неприятности по заказу", where: "Где", what: "Что", which: "Какие вызовы", howOften: "Как часто", allCalls: "все вызовы",
+  everyCall: "каждый вызов", someCalls: "{n} из 10 вызовов", times1: "следующий вызов", times5: "следующие 5 вызовов", untilHealed: "пока не починят",
+  seconds: "Секунд", status: "Код", makeTrouble: "Устроить", heal: "Починить всё", fired: "Сработало", noneFired: "Пока ничего не сработало.",
+  refuse: "не принять соединение", error: "ответить ошибкой", html: "ответить веб-страницей", hang: "зависнуть и оборвать",
+  lost: "сделать, но потерять ответ", duplicate: "сделать дважды", delay: "ответить поздно", rate_limit: "слишком много запросов", outage: "кабель выдернут",
+  timesLeft: "осталось {n}", healed: "Всё починено",
+  time: "Время", hour: "+1 час", day: "+1 день", week: "+1 неделя", realTime: "Настоящее время", ahead: "впереди на {span}", now: "настоящее время",
+  timeHint: "Двигает часы Telegram и панелей. У магазина свои часы.",
+  calls: "Полученные вызовы", all: "все", clear: "Очистить", noCalls: "Вызовов пока нет.", dropped: "без ответа",
+  tour: "Первые шаги", tourStart: "Откройте чат и нажмите «Начать»", tourTrial: "Нажимайте кнопки бота и возьмите пробный период",
+  tourPanel: "Посмотрите, как на панели появится учётная запись", tourPhone: "Поставьте рядом второй телефон: чат на них один",
+  tourOutage: "Выдерните кабель панели, пусть другой клиент возьмёт пробный период, и верните кабель", tourDone: "Главное вы увидели. Теперь сломайте что-нибудь.",
+  hide: "Скрыть", d: "д", hr: "ч", min: "мин", s: "с", GB: "ГБ", MB: "МБ", KB: "КБ", B: "Б",
+};
+
+export const language = localStorage.language ?? (navigator.language.startsWith("ru") ? "ru" : "en");
+const words = language === "ru" ? RUSSIAN : ENGLISH;
+document.documentElement.lang = language;
+
+export function t(key, values = {}) {
+  return (words[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+export function switchLanguage() {
+  localStorage.language = language === "ru" ? "en" : "ru";
+  location.reload();
+}
+
+/** A span in its two largest units: "6 d 23 h". */
+export function span(seconds) {
+  const units = [["d", 86400], ["hr", 3600], ["min", 60], ["s", 1]];
+  let rest = Math.max(0, Math.round(seconds));
+  const first = units.findIndex(([, size]) => rest >= size);
+  if (first === -1) return `0 ${t("s")}`;
+  const parts = [];
+  for (const [name, size] of units.slice(first, first + 2)) {
+    if (rest >= size) parts.push(`${Math.floor(rest / size)} ${t(name)}`);
+    rest %= size;
+  }
+  return parts.join(" ");
+}
+
+/** Bytes as people read them; a gigabyte is 1024³ bytes, as panels count. */
+export function bytes(count) {
+  const power = Math.min(3, Math.max(0, Math.floor(Math.log2(Math.max(1, count)) / 10)));
+  const value = count / 1024 ** power;
+  return `${value.toLocaleString(language, { maximumFractionDigits: value < 10 && power ? 1 : 0 })} ${t(["B", "KB", "MB", "GB"][power])}`;
+}
+
+export function clockTime(unix) {
+  return new Date(unix * 1000).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+}
+
+export function dayName(unix) {
+  const day = new Date(unix * 1000);
+  if (day.toDateString() === new Date().toDateString()) return t("today");
+  return day.toLocaleDateString(language, { day: "numeric", month: "long" });
+}
