@@ -1,7 +1,6 @@
 """Reads settings from the environment; a wrong or missing one is a sentence that names its key."""
 
 import os
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,7 +36,16 @@ def parsed(key: str, parse: Callable[[str], T], default: str, wanted: str) -> T:
 
 
 def flag(key: str, default: bool) -> bool:
-    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    known = {
+        "1": True,
+        "true": True,
+        "yes": True,
+        "on": True,
+        "0": False,
+        "false": False,
+        "no": False,
+        "off": False,
+    }
 
     def parse(raw: str) -> bool:
         if raw.lower() not in known:
@@ -72,7 +80,9 @@ def url(key: str, default: str | None = None, schemes: Sequence[str] = ("https",
     """Return an address without a trailing slash."""
     value = text(key, default).rstrip("/")
     if value and not any(value.startswith(f"{scheme}://") for scheme in schemes):
-        raise ImproperlyConfigured(f"{key} must be an address that starts with {' or '.join(schemes)}://, not {value!r}.")
+        raise ImproperlyConfigured(
+            f"{key} must be an address that starts with {' or '.join(schemes)}://, not {value!r}."
+        )
     return value
 
 

@@ -11,7 +11,12 @@ import structlog
 SECRETS = (
     (re.compile(r"bot\d+:[\w-]+"), "bot<token>"),
     (re.compile(r"/s/[\w-]{10,}"), "/s/<token>"),
-    (re.compile(r"(?i)(authorization|password|x-webhook-secret)(['\"]?\s*[:=]\s*['\"]?)(bearer\s+)?[^\s'\",&}]+"), r"\1\2<redacted>"),
+    (
+        re.compile(
+            r"(?i)(authorization|password|x-webhook-secret)(['\"]?\s*[:=]\s*['\"]?)(bearer\s+)?[^\s'\",&}]+"
+        ),
+        r"\1\2<redacted>",
+    ),
 )
 
 
@@ -47,7 +52,9 @@ def logging_config(*, level: str, as_json: bool) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    renderer: Any = (
+        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    )
     logging.config.dictConfig(
         {
             "version": 1,
@@ -56,7 +63,11 @@ def logging_config(*, level: str, as_json: bool) -> None:
                 "shop": {
                     "()": structlog.stdlib.ProcessorFormatter,
                     "foreign_pre_chain": shared,
-                    "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact_event, renderer],
+                    "processors": [
+                        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                        redact_event,
+                        renderer,
+                    ],
                 }
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "shop"}},

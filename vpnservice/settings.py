@@ -22,7 +22,9 @@ if DEBUG and IS_PRODUCTION:
 
 SECRET_KEY = env.text("SECRET_KEY")
 if IS_PRODUCTION and len(SECRET_KEY) < 50:
-    raise ImproperlyConfigured("SECRET_KEY must have at least 50 characters. Make one with: openssl rand -base64 48")
+    raise ImproperlyConfigured(
+        "SECRET_KEY must have at least 50 characters. Make one with: openssl rand -base64 48"
+    )
 
 # The first key encrypts, all of them decrypt: rotate by putting a new one in front.
 ENCRYPTION_KEYS = env.items("ENCRYPTION_KEYS")
@@ -59,7 +61,11 @@ if IS_SQLITE:
     }
 else:
     DATABASES["default"]["OPTIONS"] = {
-        "pool": {"min_size": 1, "max_size": env.number("DATABASE_POOL_SIZE", 12, least=1, most=200), "timeout": 20},
+        "pool": {
+            "min_size": 1,
+            "max_size": env.number("DATABASE_POOL_SIZE", 12, least=1, most=200),
+            "timeout": 20,
+        },
     }
 
 INSTALLED_APPS = [
@@ -158,7 +164,9 @@ CSRF_COOKIE_SECURE = IS_HTTPS
 SECURE_SSL_REDIRECT = IS_HTTPS and env.flag("SECURE_SSL_REDIRECT", True)
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BEHIND_TLS_PROXY", True) else None
-SECURE_HSTS_SECONDS = env.number("SECURE_HSTS_SECONDS", 31_536_000, least=0, most=63_072_000) if IS_HTTPS else 0
+SECURE_HSTS_SECONDS = (
+    env.number("SECURE_HSTS_SECONDS", 31_536_000, least=0, most=63_072_000) if IS_HTTPS else 0
+)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = IS_HTTPS
 SECURE_HSTS_PRELOAD = IS_HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
@@ -233,4 +241,3 @@ UNFOLD: dict[str, Any] = {
     "STYLES": [lambda request: static("backoffice/backoffice.css")],
     "SIDEBAR": {"show_search": True, "navigation": "backoffice.navigation.sidebar"},
 }
-

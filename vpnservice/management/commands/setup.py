@@ -14,7 +14,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--take-over", action="store_true", help="the database came from another installation and is the shop now"
+            "--take-over",
+            action="store_true",
+            help="the database came from another installation and is the shop now",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
