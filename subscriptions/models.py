@@ -22,7 +22,9 @@ class Plan(models.Model):
     about_ru = models.CharField(_("what it contains, Russian"), max_length=300, blank=True)
     is_trial = models.BooleanField(_("trial"), default=False)
     days = models.PositiveSmallIntegerField(_("days"))
-    traffic_limit = models.PositiveBigIntegerField(_("traffic, bytes"), default=0, help_text=_("0: no limit."))
+    traffic_limit = models.PositiveBigIntegerField(
+        _("traffic, bytes"), default=0, help_text=_("0: no limit.")
+    )
     devices = models.PositiveSmallIntegerField(_("devices"), default=0, help_text=_("0: no limit."))
     groups = models.ManyToManyField(PanelGroup, related_name="plans", verbose_name=_("panel groups"))
     is_open = models.BooleanField(_("on sale"), default=True)
@@ -34,7 +36,9 @@ class Plan(models.Model):
         ordering = ["position", "id"]
         constraints = [
             models.CheckConstraint(condition=Q(days__gte=1), name="plan_has_days"),
-            models.UniqueConstraint(fields=["is_trial"], condition=Q(is_trial=True, is_open=True), name="plan_one_open_trial"),
+            models.UniqueConstraint(
+                fields=["is_trial"], condition=Q(is_trial=True, is_open=True), name="plan_one_open_trial"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -42,7 +46,10 @@ class Plan(models.Model):
 
     @property
     def name(self) -> str:
-        return self.name_ru if get_language() == "ru" else self.name_en
+        return self.name_in(get_language() or "")
+
+    def name_in(self, language: str) -> str:
+        return self.name_ru if language == "ru" else self.name_en
 
     @property
     def about(self) -> str:
@@ -60,11 +67,16 @@ class Subscription(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="subscriptions", verbose_name=_("customer")
     )
     plan = models.ForeignKey(Plan, models.PROTECT, related_name="subscriptions", verbose_name=_("plan"))
-    access = models.OneToOneField(Access, models.PROTECT, related_name="subscription", verbose_name=_("access"))
+    access = models.OneToOneField(
+        Access, models.PROTECT, related_name="subscription", verbose_name=_("access")
+    )
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.ACTIVE)
     is_disabled = models.BooleanField(_("disabled by staff"), default=False)
     disabled_reason = models.CharField(_("why disabled"), max_length=300, blank=True)
     expires_at = models.DateTimeField(_("ends"))
+    reminded_end = models.DateTimeField(
+        null=True, editable=False, help_text="The end the customer knows to be near."
+    )
     token = EncryptedTextField(editable=False)
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
@@ -73,7 +85,9 @@ class Subscription(models.Model):
         verbose_name = _("subscription")
         verbose_name_plural = _("subscriptions")
         ordering = ["-id"]
-        indexes = [models.Index(fields=["expires_at"], condition=Q(state="active"), name="subscription_to_expire")]
+        indexes = [
+            models.Index(fields=["expires_at"], condition=Q(state="active"), name="subscription_to_expire")
+        ]
 
     def __str__(self) -> str:
         return f"#{self.pk}"
@@ -83,25 +97,41 @@ class Subscription(models.Model):
         return self.state == self.State.ACTIVE and not self.is_disabled and self.expires_at > at
 
     @property
+    def subject(self) -> str:
+        """How lines of the trail name this subscription."""
+        return f"subscription:{self.pk}"
+
+    @property
     def link(self) -> str:
         """The address customers put into their app. A secret: whoever has it has the access."""
         return f"{settings.PUBLIC_BASE_URL}/s/{self.token}"
 
 
 class Grant(models.Model):
-    """Why the end or the limits of a subscription moved. `source` says what for, once."""
+    """Why the end or the limits of a subscription moved. `source` says what for, once.
+
+    The grants of a subscription form a queue: time is used up from the lowest `place`, and what is left of each
+    follows from `queued_seconds` and the subscription's end. Taking back removes a grant from the queue, restoring
+    puts what was taken at its end.
+    """
 
     class State(models.TextChoices):
         GIVEN = "given", _("Given")
         REVOKED = "revoked", _("Taken back")
 
-    subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="grants", verbose_name=_("subscription"))
+    subscription = models.ForeignKey(
+        Subscription, models.PROTECT, related_name="grants", verbose_name=_("subscription")
+    )
     source = models.CharField(_("source"), max_length=80, unique=True)
-    seconds = models.BigIntegerField(_("seconds"))
-    traffic = models.BigIntegerField(_("traffic, bytes"), default=0)
-    devices = models.SmallIntegerField(_("devices"), default=0)
+    seconds = models.PositiveBigIntegerField(_("seconds"))
+    traffic = models.PositiveBigIntegerField(_("traffic, bytes"), default=0)
+    devices = models.PositiveSmallIntegerField(_("devices"), default=0)
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.GIVEN)
-    revoked_seconds = models.BigIntegerField(_("seconds taken back"), default=0)
+    place = models.PositiveIntegerField(editable=False)
+    queued_seconds = models.PositiveBigIntegerField(editable=False)
+    revoked_seconds = models.PositiveBigIntegerField(_("seconds taken back"), default=0)
+    revoked_traffic = models.PositiveBigIntegerField(_("traffic taken back, bytes"), default=0)
+    revoked_devices = models.PositiveSmallIntegerField(_("devices taken back"), default=0)
     reason = models.CharField(_("reason"), max_length=300, blank=True)
     actor = models.CharField(_("by"), max_length=150)
     ends_before = models.DateTimeField(_("end before"), null=True)
@@ -115,9 +145,15 @@ class Grant(models.Model):
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(state="given", revoked_at__isnull=True) | Q(state="revoked", revoked_at__isnull=False),
+                condition=Q(state="given", revoked_at__isnull=True)
+                | Q(state="revoked", revoked_at__isnull=False),
                 name="grant_revoked_has_time",
-            )
+            ),
+            models.UniqueConstraint(fields=["subscription", "place"], name="grant_place_once"),
+            models.CheckConstraint(
+                condition=Q(revoked_seconds__lte=models.F("queued_seconds")),
+                name="grant_takes_back_no_more_than_given",
+            ),
         ]
 
     def __str__(self) -> str:

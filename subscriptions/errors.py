@@ -1,0 +1,32 @@
+"""What can be wrong with what a customer asks to hold."""
+
+from typing import TYPE_CHECKING
+
+from core.errors import InvalidTransition, ShopError
+
+if TYPE_CHECKING:
+    from subscriptions.models import Subscription
+
+
+class NoSuchSubscription(ShopError):
+    """There is no such subscription."""
+
+
+class NoSuchGrant(ShopError):
+    """Nothing was given under this source."""
+
+
+class SourceTaken(ShopError):
+    """The source already stands behind time given to another subscription."""
+
+
+class NoTrial(InvalidTransition):
+    """There is no trial for this customer: none is offered, or they hold a subscription already."""
+
+
+class TrialTaken(InvalidTransition):
+    """The customer had their trial; `subscription` is what came of it, None where it is not known."""
+
+    def __init__(self, subscription: "Subscription | None") -> None:
+        super().__init__("the trial was taken already")
+        self.subscription = subscription

@@ -1,0 +1,87 @@
+"""The free trial: one for each identity, for ever."""
+
+from django.db import transaction
+
+from accounts import services as accounts
+from accounts.errors import CustomerBanned
+from accounts.models import User
+from core import clock
+from core.clock import DAY
+from core.crypto import keyed_hash
+from subscriptions.errors import NoTrial, TrialTaken
+from subscriptions.models import Grant, Plan, Subscription, TrialUse
+from subscriptions.services.state import next_second
+from subscriptions.tokens import fresh_token, hash_of
+from vpnpanel import services as vpnpanel
+
+
+def identity_hash(customer: User) -> str:
+    """Return what a trial is remembered by; it outlives the customer's own data."""
+    return keyed_hash("trial", f"telegram:{customer.telegram_id}")
+
+
+@transaction.atomic
+def take_trial(customer_id: int, *, actor: str) -> Subscription:
+    """Give the customer the trial plan on sale; they are told as soon as it works.
+
+    A repeat gives nothing more and raises TrialTaken, which carries the subscription.
+    Raises CustomerBanned, and NoTrial if none is on sale or the customer holds a subscription anyway.
+    """
+    customer = accounts.lock_customer(customer_id)
+    identity = identity_hash(customer)
+    used = TrialUse.objects.select_related("subscription").filter(identity_hash=identity).first()
+    if used is not None:
+        raise TrialTaken(used.subscription)
+    if customer.is_banned:
+        raise CustomerBanned(f"customer {customer.pk} is banned")
+    if customer.telegram_id is None or customer.subscriptions.exists():
+        raise NoTrial(f"no trial for customer {customer.pk}")
+    plan = Plan.objects.filter(is_trial=True, is_open=True).first()
+    if plan is None:
+        raise NoTrial("no trial is on sale")
+
+    subscription = _open(customer, plan, source=f"trial:{identity[:32]}", actor=actor)
+    TrialUse.objects.bulk_create(
+        [TrialUse(identity_hash=identity, subscription=subscription)], ignore_conflicts=True
+    )
+    if not TrialUse.objects.filter(identity_hash=identity, subscription=subscription).exists():
+        # Somebody with the same identity but another row, whom our lock does not hold: all of it is undone.
+        raise TrialTaken(None)
+    accounts.note(
+        customer,
+        "trial.taken",
+        actor=actor,
+        subject=subscription.subject,
+        data={"plan": plan.code, "days": plan.days},
+    )
+    return subscription
+
+
+def _open(customer: User, plan: Plan, *, source: str, actor: str) -> Subscription:
+    """Start a subscription on the plan's terms, as they are now, with the grant that pays for it."""
+    end = next_second(clock.database_now()) + plan.days * DAY
+    access = vpnpanel.open_access(
+        customer,
+        until=end,
+        traffic_limit=plan.traffic_limit,
+        devices=plan.devices,
+        groups=plan.groups.all(),
+        announce=True,
+    )
+    token = fresh_token()
+    subscription = Subscription.objects.create(
+        user=customer, plan=plan, access=access, expires_at=end, token=token, token_hash=hash_of(token)
+    )
+    seconds = plan.days * int(DAY.total_seconds())
+    Grant.objects.create(
+        subscription=subscription,
+        source=source,
+        seconds=seconds,
+        traffic=plan.traffic_limit,
+        devices=plan.devices,
+        place=1,
+        queued_seconds=seconds,
+        actor=actor,
+        ends_after=end,
+    )
+    return subscription

@@ -1,0 +1,152 @@
+"""What a customer holds, as screens show it: plain values from at most three queries, writing nothing."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.db.models import Exists
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.models import User
+from core import clock
+from core.clock import DAY
+from subscriptions.models import Plan, Subscription, TrialUse
+from subscriptions.services.trials import identity_hash
+from vpnpanel.models import Access, PanelAccount
+
+WORKS = "active"
+
+
+class State(StrEnum):
+    """Where a customer stands. Whatever stops access most comes first."""
+
+    NONE = "none"
+    PENDING = "pending"  # time is left, but the panel does not serve it yet
+    ACTIVE = "active"
+    EXHAUSTED = "exhausted"  # time is left, the traffic is used up
+    EXPIRED = "expired"
+    DISABLED = "disabled"
+    BANNED = "banned"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A subscription at one time: its state, the panels' links that work, and the bytes used so far."""
+
+    state: State
+    links: tuple[str, ...]
+    used_bytes: int
+
+
+@dataclass(frozen=True)
+class CustomerStatus:
+    """What stands on a customer's screens. Without a subscription only `state` and `has_trial_left` count.
+
+    `days_left` is rounded up, 0 once it is over. `traffic_limit` in bytes, 0: no limit. `link` is a secret.
+    """
+
+    state: State
+    has_trial_left: bool = False
+    subscription_id: int | None = None
+    plan_name: str = ""
+    is_trial: bool = False
+    expires_at: datetime | None = None
+    time_left: timedelta = timedelta(0)
+    link: str = ""
+    is_ready: bool = False
+    used_bytes: int = 0
+    traffic_limit: int = 0
+    devices: int = 0
+
+    @property
+    def days_left(self) -> int:
+        return -(-self.time_left // DAY)
+
+    @property
+    def time_left_text(self) -> str:
+        """What is left, in words of the active language."""
+        if self.time_left < DAY:
+            return _("less than a day")
+        return ngettext("%(days)d day", "%(days)d days", self.days_left) % {"days": self.days_left}
+
+
+def of(customer: User) -> CustomerStatus:
+    """Return how things stand for a customer, in their language. Three queries.
+
+    Of several subscriptions the one that ends last counts.
+    """
+    subscription = (
+        Subscription.objects.filter(user=customer)
+        .select_related("plan", "access")
+        .order_by("-expires_at", "-id")
+        .first()
+    )
+    if subscription is None:
+        state = State.BANNED if customer.is_banned else State.NONE
+        return CustomerStatus(state=state, has_trial_left=state == State.NONE and _has_trial_left(customer))
+    now = clock.now()
+    reading = read(subscription, customer, now=now)
+    return CustomerStatus(
+        state=reading.state,
+        subscription_id=subscription.pk,
+        plan_name=subscription.plan.name_in(customer.language),
+        is_trial=subscription.plan.is_trial,
+        expires_at=subscription.expires_at,
+        time_left=max(subscription.expires_at - now, timedelta(0)),
+        link=subscription.link,
+        is_ready=reading.state == State.ACTIVE,
+        used_bytes=reading.used_bytes,
+        traffic_limit=subscription.access.traffic_limit,
+        devices=subscription.access.devices,
+    )
+
+
+def read(subscription: Subscription, customer: User, *, now: datetime) -> Reading:
+    """Return what a subscription amounts to at `now`. One query, if its access is loaded."""
+    access = subscription.access
+    accounts = list(
+        PanelAccount.objects.filter(access_id=access.pk)
+        .order_by("id")
+        .only("placement", "links", "used_bytes", "observed_status", "applied_generation")
+    )
+    used = sum(account.used_bytes for account in accounts)
+    links = _working_links(access, accounts)
+    return Reading(state=_state(subscription, customer, used, bool(links), now), links=links, used_bytes=used)
+
+
+def _state(subscription: Subscription, customer: User, used: int, has_links: bool, now: datetime) -> State:
+    limit = subscription.access.traffic_limit
+    if customer.is_banned:
+        return State.BANNED
+    if subscription.is_disabled:
+        return State.DISABLED
+    if not subscription.is_live(now):
+        return State.EXPIRED
+    if limit and used >= limit:
+        return State.EXHAUSTED
+    return State.ACTIVE if has_links else State.PENDING
+
+
+def _working_links(access: Access, accounts: Iterable[PanelAccount]) -> tuple[str, ...]:
+    """Return the links the panels serve, each once.
+
+    A change under way does not stop a link that works; one that comes back from a stop (paid again, enabled
+    again) works only once the panel has it, so that it is not promised before.
+    """
+    links: dict[str, None] = {}
+    for account in accounts:
+        is_current = account.applied_generation == access.generation
+        if account.placement == PanelAccount.Placement.SERVING and (
+            is_current or account.observed_status == WORKS
+        ):
+            links.update(dict.fromkeys(account.links))
+    return tuple(links)
+
+
+def _has_trial_left(customer: User) -> bool:
+    if customer.telegram_id is None:
+        return False
+    used = TrialUse.objects.filter(identity_hash=identity_hash(customer))
+    return Plan.objects.filter(is_trial=True, is_open=True).filter(~Exists(used)).exists()
