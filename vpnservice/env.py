@@ -31,7 +31,7 @@ def parsed(key: str, parse: Callable[[str], T], default: str, wanted: str) -> T:
     raw = text(key, default)
     try:
         return parse(raw)
-    except (ValueError, TypeError) as wrong:
+    except (ValueError, TypeError, LookupError) as wrong:
         raise ImproperlyConfigured(f"{key} must be {wanted}, not {raw!r}.") from wrong
 
 
