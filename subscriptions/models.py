@@ -110,9 +110,9 @@ class Subscription(models.Model):
 class Grant(models.Model):
     """Why the end or the limits of a subscription moved. `source` says what for, once.
 
-    The grants of a subscription form a queue: time is used up from the lowest `place`, and what is left of each
-    follows from `queued_seconds` and the subscription's end. Taking back removes a grant from the queue, restoring
-    puts what was taken at its end.
+    The grants of a subscription form a queue: time is used up from the lowest `place`, and what is
+    left of each follows from `queued_seconds` and the subscription's end. Taking back removes a grant
+    from the queue, restoring puts what was taken at its end.
     """
 
     class State(models.TextChoices):

@@ -11,7 +11,7 @@ from vpnservice.health import healthz, readyz
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
-    path("s/<str:token>", feed, name="feed"),
+    path("s/<path:token>", feed, name="feed"),
     path("telegram/webhook", webhook, name="telegram-webhook"),
     path("i18n/setlang/", set_language, name="set_language"),
     path("admin/", include("backoffice.urls")),

@@ -11,8 +11,7 @@ from accounts import services as accounts
 from core import clock
 from notifications.services import tell
 from subscriptions.models import Subscription
-from subscriptions.services.grants import REMIND_BEFORE
-from subscriptions.services.state import is_free, tell_expired
+from subscriptions.services.state import REMIND_BEFORE, is_free, tell_expired
 from vpnpanel import services as vpnpanel
 
 log = logging.getLogger(__name__)

@@ -13,10 +13,9 @@ from core.clock import DAY
 from notifications.services import tell
 from subscriptions.errors import NoSuchGrant, SourceTaken
 from subscriptions.models import Grant, Subscription
-from subscriptions.services.state import lock, move_end, next_second
+from subscriptions.services.state import REMIND_BEFORE, lock, move_end, next_second
 from vpnpanel.models import PanelAccount
 
-REMIND_BEFORE = DAY
 MOST_STAFF_DAYS = 3660
 
 
@@ -31,10 +30,10 @@ def give(
     actor: str,
     reason: str = "",
 ) -> Grant:
-    """Give time, traffic (bytes) and devices to a subscription, after what it has or from now if that is over.
+    """Give time, traffic (bytes) and devices to a subscription: after what it has, or from now.
 
-    Safe to repeat: a source counts once, and a repeat returns what it gave then. Unlimited traffic and devices
-    stay unlimited. Flags (disabled, banned) stand: the time is given and waits for nothing.
+    Safe to repeat: a source counts once, and a repeat returns what it gave then. Unlimited traffic and
+    devices stay unlimited. A subscription that is held back gets its time too, and stays held back.
     Raises NoSuchSubscription, and SourceTaken if the source paid for another subscription.
     """
     if min(seconds, traffic, devices) < 0:

@@ -1,4 +1,4 @@
-"""What staff hold back: one subscription, or everything of a banned customer. Bought time is never touched."""
+"""What staff hold back: a subscription, or all of a banned customer. Bought time is never touched."""
 
 from django.db import transaction
 

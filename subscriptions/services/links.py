@@ -13,7 +13,7 @@ from subscriptions.tokens import fresh_token, hash_of
 def rotate_link(subscription_id: int, *, actor: str) -> Subscription:
     """Give the subscription a new link and tell it to the customer; the old one is as unknown from then on.
 
-    Each call makes another link. What apps have fetched through the old one keeps working: keys are the panel's.
+    Each call makes another link. Keys that apps have fetched already keep working: they are the panel's.
     Raises NoSuchSubscription.
     """
     subscription, customer = lock(subscription_id)

@@ -5,10 +5,13 @@ from typing import Any
 
 from accounts import services as accounts
 from accounts.models import User
+from core.clock import DAY
 from notifications.services import tell
 from subscriptions.errors import NoSuchSubscription
 from subscriptions.models import Subscription
 from vpnpanel import services as vpnpanel
+
+REMIND_BEFORE = DAY
 
 
 def lock(subscription_id: int) -> tuple[Subscription, User]:
@@ -41,8 +44,8 @@ def move_end(
 ) -> None:
     """Let the subscription end at `end`, with other limits of its access where given.
 
-    The life-cycle state follows. The customer hears of it: once it works where it did not work before, at once
-    where it has ended.
+    The life-cycle state follows. Who had no access before hears of it once it works; whose access ends by
+    this hears of it at once.
     """
     was_live = subscription.is_live(now)
     subscription.expires_at = end
@@ -58,7 +61,7 @@ def move_end(
 
 
 def tell_expired(subscription: Subscription, customer: User) -> None:
-    """Tell the customer that their time is up, once for each end. Nothing to tell where staff hold access back."""
+    """Tell the customer that their time is up, once for each end; nothing where staff hold access back."""
     if is_free(subscription, customer):
         tell(
             customer,

@@ -10,7 +10,7 @@ from core.clock import DAY
 from core.crypto import keyed_hash
 from subscriptions.errors import NoTrial, TrialTaken
 from subscriptions.models import Grant, Plan, Subscription, TrialUse
-from subscriptions.services.state import next_second
+from subscriptions.services.state import REMIND_BEFORE, next_second
 from subscriptions.tokens import fresh_token, hash_of
 from vpnpanel import services as vpnpanel
 
@@ -70,7 +70,13 @@ def _open(customer: User, plan: Plan, *, source: str, actor: str) -> Subscriptio
     )
     token = fresh_token()
     subscription = Subscription.objects.create(
-        user=customer, plan=plan, access=access, expires_at=end, token=token, token_hash=hash_of(token)
+        user=customer,
+        plan=plan,
+        access=access,
+        expires_at=end,
+        reminded_end=end if plan.days * DAY <= REMIND_BEFORE else None,
+        token=token,
+        token_hash=hash_of(token),
     )
     seconds = plan.days * int(DAY.total_seconds())
     Grant.objects.create(
