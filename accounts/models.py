@@ -41,7 +41,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     telegram_username = models.CharField(_("Telegram name"), max_length=64, blank=True, db_index=True)
     first_name = models.CharField(_("first name"), max_length=128, blank=True)
     last_name = models.CharField(_("last name"), max_length=128, blank=True)
-    language = models.CharField(_("language"), max_length=2, choices=[("en", _("English")), ("ru", _("Russian"))], default="en")
+    language = models.CharField(
+        _("language"), max_length=2, choices=[("en", _("English")), ("ru", _("Russian"))], default="en"
+    )
     is_language_chosen = models.BooleanField(default=False, editable=False)
     start_payload = models.CharField(_("came with"), max_length=64, blank=True)
     reach = models.CharField(_("bot"), max_length=8, choices=Reach, default=Reach.NEVER)
@@ -81,7 +83,9 @@ class User(AbstractBaseUser, PermissionsMixin):
 class AuditEvent(models.Model):
     """One line of the trail: what was done to or by a customer, by whom, and the values that matter."""
 
-    customer = models.ForeignKey(User, models.PROTECT, null=True, related_name="events", verbose_name=_("customer"))
+    customer = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="events", verbose_name=_("customer")
+    )
     action = models.CharField(_("action"), max_length=60)
     subject = models.CharField(_("subject"), max_length=80, blank=True)
     actor = models.CharField(_("by"), max_length=150)

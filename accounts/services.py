@@ -32,7 +32,13 @@ def lock_customer(user_id: int) -> User:
 
 
 def arrive(
-    *, telegram_id: int, first_name: str, last_name: str, telegram_username: str, language_code: str, start_payload: str
+    *,
+    telegram_id: int,
+    first_name: str,
+    last_name: str,
+    telegram_username: str,
+    language_code: str,
+    start_payload: str,
 ) -> tuple[User, bool]:
     """Return the customer behind a Telegram account, and whether they are new.
 
@@ -78,7 +84,9 @@ SEEN_EVERY_SECONDS = 300
 def _refresh(customer: User, names: dict[str, str]) -> None:
     """Write only what changed: most updates of a known customer cost no write here."""
     now = clock.now()
-    changed: dict[str, Any] = {name: value for name, value in names.items() if getattr(customer, name) != value}
+    changed: dict[str, Any] = {
+        name: value for name, value in names.items() if getattr(customer, name) != value
+    }
     if customer.reach != User.Reach.OK:
         changed |= {"reach": User.Reach.OK, "reach_changed_at": now}
     if customer.seen_at is None or (now - customer.seen_at).total_seconds() > SEEN_EVERY_SECONDS:
@@ -118,11 +126,18 @@ def set_banned(user_id: int, *, reason: str | None, actor: str) -> bool:
     customer.banned_at = None if reason is None else clock.now()
     customer.ban_reason = reason or ""
     customer.save(update_fields=["banned_at", "ban_reason"])
-    note(customer, "customer.unbanned" if reason is None else "customer.banned", actor=actor, data={"reason": reason or ""})
+    note(
+        customer,
+        "customer.unbanned" if reason is None else "customer.banned",
+        actor=actor,
+        data={"reason": reason or ""},
+    )
     return True
 
 
-def note(customer: User | None, action: str, *, actor: str, subject: str = "", data: dict[str, Any] | None = None) -> None:
+def note(
+    customer: User | None, action: str, *, actor: str, subject: str = "", data: dict[str, Any] | None = None
+) -> None:
     """Add a line to the trail, in the caller's transaction."""
     AuditEvent.objects.create(customer=customer, action=action, actor=actor, subject=subject, data=data or {})
 

@@ -27,7 +27,9 @@ def offers(currency: str = Price.Currency.RUB) -> list[Offer]:
         .select_related("plan")
         .order_by("plan__position", "plan_id")
     )
-    yardstick = next((price.amount / price.plan.days for price in prices if price.plan.code == YARDSTICK_CODE), None)
+    yardstick = next(
+        (price.amount / price.plan.days for price in prices if price.plan.code == YARDSTICK_CODE), None
+    )
     return [_offer(price, yardstick) for price in prices]
 
 

@@ -21,7 +21,13 @@ def code_of(customer: User) -> str:
 
 
 def arrive(
-    *, telegram_id: int, first_name: str, last_name: str, telegram_username: str, language_code: str, start_payload: str
+    *,
+    telegram_id: int,
+    first_name: str,
+    last_name: str,
+    telegram_username: str,
+    language_code: str,
+    start_payload: str,
 ) -> User:
     """Return the customer behind a Telegram account; remember who invited them when they are new.
 
@@ -43,4 +49,6 @@ def arrive(
 def _remember_inviter(customer: User, code: str) -> None:
     invite = InviteCode.objects.filter(code=code).exclude(user=customer).first()
     if invite is not None:
-        Referral.objects.bulk_create([Referral(invited=customer, inviter_id=invite.user_id)], ignore_conflicts=True)
+        Referral.objects.bulk_create(
+            [Referral(invited=customer, inviter_id=invite.user_id)], ignore_conflicts=True
+        )

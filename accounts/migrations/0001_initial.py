@@ -6,72 +6,157 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('username', models.CharField(blank=True, max_length=150, null=True, unique=True, verbose_name='sign-in name')),
-                ('is_staff', models.BooleanField(default=False, verbose_name='staff')),
-                ('is_active', models.BooleanField(default=True, verbose_name='may sign in')),
-                ('telegram_id', models.BigIntegerField(blank=True, null=True, unique=True, verbose_name='Telegram id')),
-                ('telegram_username', models.CharField(blank=True, db_index=True, max_length=64, verbose_name='Telegram name')),
-                ('first_name', models.CharField(blank=True, max_length=128, verbose_name='first name')),
-                ('last_name', models.CharField(blank=True, max_length=128, verbose_name='last name')),
-                ('language', models.CharField(choices=[('en', 'English'), ('ru', 'Russian')], default='en', max_length=2, verbose_name='language')),
-                ('is_language_chosen', models.BooleanField(default=False, editable=False)),
-                ('start_payload', models.CharField(blank=True, max_length=64, verbose_name='came with')),
-                ('reach', models.CharField(choices=[('never', 'Never wrote to the bot'), ('ok', 'Reachable'), ('blocked', 'Blocked the bot'), ('gone', 'Telegram account deleted')], default='never', max_length=8, verbose_name='bot')),
-                ('reach_changed_at', models.DateTimeField(blank=True, null=True)),
-                ('banned_at', models.DateTimeField(blank=True, db_index=True, null=True, verbose_name='banned')),
-                ('ban_reason', models.CharField(blank=True, max_length=300, verbose_name='ban reason')),
-                ('joined_at', models.DateTimeField(auto_now_add=True, db_index=True, verbose_name='joined')),
-                ('seen_at', models.DateTimeField(blank=True, null=True, verbose_name='last seen')),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                (
+                    "username",
+                    models.CharField(
+                        blank=True, max_length=150, null=True, unique=True, verbose_name="sign-in name"
+                    ),
+                ),
+                ("is_staff", models.BooleanField(default=False, verbose_name="staff")),
+                ("is_active", models.BooleanField(default=True, verbose_name="may sign in")),
+                (
+                    "telegram_id",
+                    models.BigIntegerField(blank=True, null=True, unique=True, verbose_name="Telegram id"),
+                ),
+                (
+                    "telegram_username",
+                    models.CharField(blank=True, db_index=True, max_length=64, verbose_name="Telegram name"),
+                ),
+                ("first_name", models.CharField(blank=True, max_length=128, verbose_name="first name")),
+                ("last_name", models.CharField(blank=True, max_length=128, verbose_name="last name")),
+                (
+                    "language",
+                    models.CharField(
+                        choices=[("en", "English"), ("ru", "Russian")],
+                        default="en",
+                        max_length=2,
+                        verbose_name="language",
+                    ),
+                ),
+                ("is_language_chosen", models.BooleanField(default=False, editable=False)),
+                ("start_payload", models.CharField(blank=True, max_length=64, verbose_name="came with")),
+                (
+                    "reach",
+                    models.CharField(
+                        choices=[
+                            ("never", "Never wrote to the bot"),
+                            ("ok", "Reachable"),
+                            ("blocked", "Blocked the bot"),
+                            ("gone", "Telegram account deleted"),
+                        ],
+                        default="never",
+                        max_length=8,
+                        verbose_name="bot",
+                    ),
+                ),
+                ("reach_changed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "banned_at",
+                    models.DateTimeField(blank=True, db_index=True, null=True, verbose_name="banned"),
+                ),
+                ("ban_reason", models.CharField(blank=True, max_length=300, verbose_name="ban reason")),
+                ("joined_at", models.DateTimeField(auto_now_add=True, db_index=True, verbose_name="joined")),
+                ("seen_at", models.DateTimeField(blank=True, null=True, verbose_name="last seen")),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'customer',
-                'verbose_name_plural': 'customers',
+                "verbose_name": "customer",
+                "verbose_name_plural": "customers",
             },
         ),
         migrations.CreateModel(
-            name='AuditEvent',
+            name="AuditEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('action', models.CharField(max_length=60, verbose_name='action')),
-                ('subject', models.CharField(blank=True, max_length=80, verbose_name='subject')),
-                ('actor', models.CharField(max_length=150, verbose_name='by')),
-                ('data', models.JSONField(default=dict, verbose_name='details')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='time')),
-                ('customer', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='events', to=settings.AUTH_USER_MODEL, verbose_name='customer')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("action", models.CharField(max_length=60, verbose_name="action")),
+                ("subject", models.CharField(blank=True, max_length=80, verbose_name="subject")),
+                ("actor", models.CharField(max_length=150, verbose_name="by")),
+                ("data", models.JSONField(default=dict, verbose_name="details")),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="time")),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="events",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="customer",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'event',
-                'verbose_name_plural': 'events',
-                'ordering': ['-id'],
+                "verbose_name": "event",
+                "verbose_name_plural": "events",
+                "ordering": ["-id"],
             },
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.CheckConstraint(condition=models.Q(('username__isnull', False), ('telegram_id__isnull', False), _connector='OR'), name='user_has_a_name_or_telegram'),
+            model_name="user",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("username__isnull", False), ("telegram_id__isnull", False), _connector="OR"
+                ),
+                name="user_has_a_name_or_telegram",
+            ),
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['customer', '-id'], name='accounts_au_custome_49a8df_idx'),
+            model_name="auditevent",
+            index=models.Index(fields=["customer", "-id"], name="accounts_au_custome_49a8df_idx"),
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['subject', '-id'], name='accounts_au_subject_9274ce_idx'),
+            model_name="auditevent",
+            index=models.Index(fields=["subject", "-id"], name="accounts_au_subject_9274ce_idx"),
         ),
     ]

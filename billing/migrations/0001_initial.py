@@ -5,26 +5,46 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('subscriptions', '0001_initial'),
+        ("subscriptions", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Price',
+            name="Price",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('currency', models.CharField(choices=[('RUB', 'RUB')], default='RUB', max_length=4, verbose_name='currency')),
-                ('amount', models.DecimalField(decimal_places=2, max_digits=12, verbose_name='amount')),
-                ('plan', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='prices', to='subscriptions.plan', verbose_name='plan')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "currency",
+                    models.CharField(
+                        choices=[("RUB", "RUB")], default="RUB", max_length=4, verbose_name="currency"
+                    ),
+                ),
+                ("amount", models.DecimalField(decimal_places=2, max_digits=12, verbose_name="amount")),
+                (
+                    "plan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="prices",
+                        to="subscriptions.plan",
+                        verbose_name="plan",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'price',
-                'verbose_name_plural': 'prices',
-                'constraints': [models.UniqueConstraint(fields=('plan', 'currency'), name='price_once_per_currency'), models.CheckConstraint(condition=models.Q(('amount__gte', 0)), name='price_not_negative')],
+                "verbose_name": "price",
+                "verbose_name_plural": "prices",
+                "constraints": [
+                    models.UniqueConstraint(fields=("plan", "currency"), name="price_once_per_currency"),
+                    models.CheckConstraint(condition=models.Q(("amount__gte", 0)), name="price_not_negative"),
+                ],
             },
         ),
     ]
