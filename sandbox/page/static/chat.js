@@ -1,11 +1,11 @@
 // A phone: the chat of one customer with the bot. Two phones of one customer show the same chat.
 
 import { telegram } from "./api.js";
-import { avatar, h, icon, iconButton } from "./dom.js";
+import { arrange, avatar, h, icon, iconButton } from "./dom.js";
 import { clockTime, dayName, t } from "./i18n.js";
 import { messageRow } from "./message.js";
 import { alertIn, menu, shown, toast } from "./toast.js";
-import { choose, fullName, on, showPhones, transcript, users, view } from "./world.js";
+import { choose, fullName, now, on, showPhones, transcript, users, view } from "./world.js";
 
 const ANSWER_WAIT_MS = 60_000;
 const TYPING_MS = 5_000;
@@ -20,6 +20,8 @@ class Phone {
     this.rows = new Map();
     this.waiting = new Map();
     this.bot = null;
+    this.days = new Map();
+    this.spacer = h("div", { class: "spacer" });
     this.scroll = h("div", { class: "scroll", tabIndex: 0 });
     this.foot = h("div", { class: "foot" });
     this.place = h("article", { class: "phone", "aria-label": `${fullName(user)}, ${t("phoneN", { n: number })}` },
@@ -29,7 +31,7 @@ class Phone {
   }
 
   statusBar() {
-    this.time = h("span", {}, clockTime(Date.now() / 1000));
+    this.time = h("span", {}, clockTime(now()));
     const label = view.phones > 1 ? `${this.user.first_name}, ${t("phoneN", { n: this.number })}` : fullName(this.user);
     return h("div", { class: "status-bar" }, this.time, h("b", {}, label), h("span", { class: "battery" }, h("i")));
   }
@@ -46,9 +48,11 @@ class Phone {
 
   menu(anchor) {
     const id = this.user.user_id;
+    const other = this.user.language_code === "ru" ? "en" : "ru";
     menu(anchor, [
       view.phones === 1 ? [icon("twice"), t("secondPhone"), () => showPhones(2)] : [icon("phone"), t("oneHandPhone"), () => showPhones(1)],
       this.user.blocked ? [icon("check"), t("unblock"), shown(() => telegram.unblock(id))] : [icon("block"), t("block"), shown(() => telegram.block(id))],
+      [icon("globe"), t("telegramIn", { name: other === "ru" ? "Русский" : "English" }), shown(() => telegram.addUser({ user_id: id, first_name: this.user.first_name, language_code: other }))],
       [icon("bin"), t("clearHistory"), shown(() => telegram.clear(id))],
       this.user.deactivated ? null : [icon("close"), t("deactivate"), shown(() => telegram.deactivate(id)), true],
     ]);
@@ -65,45 +69,53 @@ class Phone {
   draw() {
     const messages = transcript(this.user.user_id);
     const nearEnd = this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight < NEAR_END_PX;
-    const grown = this.placeRows(messages);
-    if (grown || nearEnd) this.toEnd();
+    if (this.placeRows(messages) || nearEnd) this.toEnd();
     this.drawFoot(messages.length === 0);
   }
 
   placeRows(messages) {
     const kept = new Map();
     const children = [];
+    const known = this.rows.size;
     let grown = false;
     let day = null;
     messages.forEach((message, i) => {
-      const name = dayName(message.date);
-      if (name !== day) children.push(h("div", { class: "day" }, h("span", {}, name)));
+      const name = dayName(message.date, now());
+      if (name !== day) children.push(this.dayLine(name));
       day = name;
       const row = this.rowOf(message);
       const next = messages[i + 1];
       row.node.classList.toggle("last", !next || next.from?.is_bot !== message.from?.is_bot);
-      grown ||= row.fresh;
+      const isNew = !this.rows.has(message.message_id);
+      if (isNew && known) row.node.classList.add("arrived");
+      grown ||= isNew;
       kept.set(message.message_id, row);
       children.push(row.node);
     });
     this.rows = kept;
     if (children.length === 0) children.push(this.introduction());
-    this.scroll.replaceChildren(h("div", { class: "spacer" }), ...children);
+    else children.unshift(this.spacer);
+    arrange(this.scroll, children);
     return grown;
   }
 
   rowOf(message) {
     const print = JSON.stringify(message);
     const old = this.rows.get(message.message_id);
-    if (old?.print === print) return Object.assign(old, { fresh: false });
+    if (old?.print === print) return old;
     const node = messageRow(message, this);
-    node.classList.add(old ? "changed" : "arrived");
+    if (old) node.classList.add("changed");
     node.querySelector(".picture img")?.addEventListener("load", () => this.toEnd(), { once: true });
     if (old?.node.contains(document.activeElement)) {
       const key = document.activeElement.dataset.key;
       requestAnimationFrame(() => node.querySelector(`[data-key="${key}"]`)?.focus({ preventScroll: true }));
     }
-    return { print, node, fresh: true };
+    return { print, node };
+  }
+
+  dayLine(name) {
+    if (!this.days.has(name)) this.days.set(name, h("div", { class: "day" }, h("span", {}, name)));
+    return this.days.get(name);
   }
 
   introduction() {
@@ -246,7 +258,7 @@ export function showChat(section) {
     if (answers.size > 200) answers.delete(answers.keys().next().value);
     phones.forEach((phone) => phone.answered(event));
   });
-  setInterval(() => phones.forEach((phone) => { phone.time.textContent = clockTime(Date.now() / 1000); }), 10_000);
+  setInterval(() => phones.forEach((phone) => { phone.time.textContent = clockTime(now()); }), 10_000);
   document.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!event.altKey || !step) return;

@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { span, t } from "./i18n.js";
 import { shown } from "./toast.js";
-import { emit } from "./world.js";
+import { emit, view } from "./world.js";
 
 const STEPS = [["hour", 3600], ["day", 86_400], ["week", 604_800]];
 
@@ -13,6 +13,7 @@ export function showClock(place, doors) {
   const look = async () => {
     const { offset } = await doors[0].clock();
     state.textContent = Math.abs(offset) < 1 ? t("now") : t("ahead", { span: span(offset) });
+    view.offset = offset;
     emit("clock", offset);
   };
   const move = (change) => shown(async () => {

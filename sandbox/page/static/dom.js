@@ -30,7 +30,7 @@ const PATHS = {
   flow: "M12 4v14M6 12l6 6 6-6",
   globe: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM3 12h18M12 3c3 3 3.500 6 3.500 9s-.5 6-3.500 9c-3-3-3.500-6-3.500-9s.5-6 3.500-9z",
   link: "M8 16L17 7M9 7h8v8",
-  more: "M12 5.500v.01M12 12v.01M12 18.500v.01",
+  more: "M12 5v.5M12 11.750v.5M12 18.500v.5",
   people: "M9 11a3.500 3.500 0 1 0 0-7 3.500 3.500 0 0 0 0 7zM2.500 20c0-4 3-6 6.500-6s6.500 2 6.500 6M16 4.500a3.500 3.500 0 0 1 0 6.500M18 14.500c2.300.8 3.500 2.700 3.500 5.500",
   phone: "M7 2.500h10v19H7zM11 18.500h2",
   plug: "M9 3v5M15 3v5M6 8h12v3a6 6 0 0 1-12 0zM12 17v4",
@@ -90,6 +90,13 @@ export function coalesce(work) {
     running = run().finally(() => { running = null; });
     return running;
   };
+}
+
+/** Make `wanted` the children of a container, touching only what differs: what stays keeps focus and animation. */
+export function arrange(container, wanted) {
+  const kept = new Set(wanted);
+  for (const child of [...container.childNodes]) if (!kept.has(child)) child.remove();
+  wanted.forEach((child, i) => { if (container.childNodes[i] !== child) container.insertBefore(child, container.childNodes[i] ?? null); });
 }
 
 /** Put back the focus on the element of the same `data-key` after its container was drawn anew. */

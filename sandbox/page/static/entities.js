@@ -11,6 +11,9 @@ export function formatted(text, entities = [], act) {
   return nodes(text, sorted, 0, text.length, act);
 }
 
+// A block ends its own line: the line break behind it is not one more.
+const BLOCKS = new Set(["pre", "blockquote", "expandable_blockquote"]);
+
 function nodes(text, entities, from, to, act) {
   const found = [];
   let at = from;
@@ -21,7 +24,7 @@ function nodes(text, entities, from, to, act) {
     if (entity.offset > at) found.push(text.slice(at, entity.offset));
     const inner = entities.slice(i + 1).filter((other) => other.offset >= entity.offset && other.offset + other.length <= end);
     found.push(wrap(entity, text.slice(entity.offset, end), nodes(text, inner, entity.offset, end, act), act));
-    at = end;
+    at = BLOCKS.has(entity.type) && text[end] === "\n" ? end + 1 : end;
   }
   if (at < to) found.push(text.slice(at, to));
   return found;

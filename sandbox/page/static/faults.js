@@ -58,7 +58,7 @@ function troubleForm(targets, changed) {
     changed();
   }) },
   h("label", {}, h("span", {}, t("where")), where), h("label", {}, h("span", {}, t("which")), calls),
-  h("label", {}, h("span", {}, t("what")), kind), h("label", {}, h("span", {}, t("howOften")), often), amountLabel,
+  h("label", { class: "wide" }, h("span", {}, t("what")), kind), h("label", {}, h("span", {}, t("howOften")), often), amountLabel,
   h("button", { type: "submit", class: "button" }, icon("warn"), t("makeTrouble")));
   return form;
 }

@@ -14,14 +14,14 @@ const ENGLISH = {
   emptyHint: "The bot has not introduced itself. Press Start and see.",
   noChat: "Choose a customer on the left", phoneN: "phone {n}",
   secondPhone: "Second phone", oneHandPhone: "Put the second phone away", block: "Block the bot", unblock: "Unblock the bot",
-  clearHistory: "Delete the history", deactivate: "Delete the account", menu: "More", back: "Back",
+  clearHistory: "Delete the history", telegramIn: "Telegram in {name}", deactivate: "Delete the account", menu: "More", back: "Back",
   edited: "edited", tapToCopy: "Tap to copy", copied: "Copied", copyFailed: "The browser did not let us copy", openFile: "Open", today: "Today",
   noButton: "That button is gone", showMore: "Show more", close: "Close",
-  panels: "What the panels see", accounts: "accounts", noAccounts: "No accounts yet. They appear here the second the shop makes them.",
-  answering: "answers", unplugged: "unplugged", unplug: "Cable pulled", unplugHint: "Pull the cable: nothing answers until it is back",
+  panels: "What the panels see", accounts: "accounts: {n}", noAccounts: "No accounts yet. They appear here the second the shop makes them.",
+  answering: "answers", unplugged: "unplugged", unplug: "Unplug", unplugHint: "Pull the panel's cable: nothing answers until it is back",
   active: "active", disabled: "disabled", limited: "limit reached", expired: "expired", on_hold: "on hold", zombie: "not in the panel",
   expiresIn: "{span} left", expiredAgo: "ended {span} ago", never: "no end", of: "{used} of {limit}", unlimited: "{used}, no limit",
-  flow: "Let 1 GB flow", forget: "Let the panel lose this account", copyLinks: "Copy the keys", connects: "can connect", refused: "is let in by nobody",
+  flow: "Let 1 GB flow", forget: "Let the panel lose this account", copyLinks: "Copy the keys", connects: "The core lets it in", refused: "The core lets it in nowhere",
   online: "seen online",
   trouble: "Trouble on demand", where: "Where", what: "What", which: "Which calls", howOften: "How often", allCalls: "all calls",
   everyCall: "every call", someCalls: "{n} in 10 calls", times1: "the next call", times5: "the next 5 calls", untilHealed: "until healed",
@@ -52,14 +52,14 @@ const RUSSIAN = {
   emptyHint: "Бот ещё не представился. Нажмите «Начать» и посмотрите.",
   noChat: "Выберите клиента слева", phoneN: "телефон {n}",
   secondPhone: "Второй телефон", oneHandPhone: "Убрать второй телефон", block: "Заблокировать бота", unblock: "Разблокировать бота",
-  clearHistory: "Очистить историю", deactivate: "Удалить аккаунт", menu: "Ещё", back: "Назад",
+  clearHistory: "Очистить историю", telegramIn: "Telegram: {name}", deactivate: "Удалить аккаунт", menu: "Ещё", back: "Назад",
   edited: "изменено", tapToCopy: "Нажмите, чтобы скопировать", copied: "Скопировано", copyFailed: "Браузер не дал скопировать", openFile: "Открыть", today: "Сегодня",
   noButton: "Этой кнопки уже нет", showMore: "Показать ещё", close: "Закрыть",
-  panels: "Что видят панели", accounts: "учётных записей", noAccounts: "Учётных записей нет. Они появятся здесь, как только их создаст магазин.",
-  answering: "отвечает", unplugged: "кабель выдернут", unplug: "Выдернуть кабель", unplugHint: "Выдернуть кабель: панель молчит, пока его не вернут",
+  panels: "Что видят панели", accounts: "учётных записей: {n}", noAccounts: "Учётных записей нет. Они появятся здесь, как только их создаст магазин.",
+  answering: "отвечает", unplugged: "кабель выдернут", unplug: "Отключить", unplugHint: "Выдернуть кабель: панель молчит, пока его не вернут",
   active: "активна", disabled: "выключена", limited: "лимит исчерпан", expired: "истекла", on_hold: "ждёт начала", zombie: "нет в панели",
   expiresIn: "ещё {span}", expiredAgo: "закончилась {span} назад", never: "бессрочно", of: "{used} из {limit}", unlimited: "{used}, без лимита",
-  flow: "Пропустить 1 ГБ", forget: "Пусть панель потеряет эту запись", copyLinks: "Скопировать ключи", connects: "подключается", refused: "никуда не пускают",
+  flow: "Пропустить 1 ГБ", forget: "Пусть панель потеряет эту запись", copyLinks: "Скопировать ключи", connects: "Ядро пускает", refused: "Ядро никуда не пускает",
   online: "в сети",
   trouble: "Неприятности по заказу", where: "Где", what: "Что", which: "Какие вызовы", howOften: "Как часто", allCalls: "все вызовы",
   everyCall: "каждый вызов", someCalls: "{n} из 10 вызовов", times1: "следующий вызов", times5: "следующие 5 вызовов", untilHealed: "пока не починят",
@@ -111,11 +111,11 @@ export function bytes(count) {
 }
 
 export function clockTime(unix) {
-  return new Date(unix * 1000).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+  return new Date(unix * 1000).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
 
-export function dayName(unix) {
+export function dayName(unix, now) {
   const day = new Date(unix * 1000);
-  if (day.toDateString() === new Date().toDateString()) return t("today");
+  if (day.toDateString() === new Date(now * 1000).toDateString()) return t("today");
   return day.toLocaleDateString(language, { day: "numeric", month: "long" });
 }

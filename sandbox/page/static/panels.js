@@ -37,7 +37,7 @@ class PanelCard {
         this.plug.checked = faults.down;
     this.node.classList.toggle("down", faults.down);
     this.light.title = t(faults.down ? "unplugged" : "answering");
-    this.count.textContent = faults.down ? t("unplugged") : `${accounts.length} ${t("accounts")}`;
+    this.count.textContent = faults.down ? t("unplugged") : t("accounts", { n: accounts.length });
     redraw(this.list, accounts.length ? accounts.map((account) => this.row(account, clock.now)) : h("p", { class: "nothing" }, t("noAccounts")));
     if (accounts.length) emit("accounts", accounts.length);
   }
@@ -48,22 +48,24 @@ class PanelCard {
     this.prints.set(account.username, print);
     const act = (name) => ({ dataset: { key: `${name}:${account.username}` } });
     return h("div", { class: old !== undefined && old !== print ? "account changed" : "account" },
-      h("code", { title: [account.username, account.note].filter(Boolean).join("\n") }, account.username),
-      statusChip(account),
-      h("small", { class: "ends" }, ends(account.expire, now)),
-      traffic(account),
-      h("span", { class: "account-actions" },
-        h("span", { class: account.can_connect ? "lets" : "lets not" }, icon(account.can_connect ? "check" : "block"), t(account.can_connect ? "connects" : "refused")),
+      h("span", {}, admission(account), h("code", { title: [account.username, account.note].filter(Boolean).join("\n") }, account.username),
+        statusChip(account), h("small", { class: "ends" }, ends(account.expire, now))),
+      h("span", {}, traffic(account), h("span", { class: "account-actions" },
         account.links?.length ? iconButton("copy", t("copyLinks"), () => copy(account.links.join("\n")), act("copy")) : null,
         account.zombie ? null : [
           iconButton("flow", t("flow"), shown(() => this.change(this.panel.flow(account.username, GIGABYTE))), act("flow")),
-          iconButton("bin", t("forget"), shown(() => this.change(this.panel.lose(account.username))), act("lose"))]));
+          iconButton("bin", t("forget"), shown(() => this.change(this.panel.lose(account.username))), act("lose"))])));
   }
 
   async change(done) {
     await done;
     await this.look();
   }
+}
+
+function admission({ can_connect: lets }) {
+  const label = t(lets ? "connects" : "refused");
+  return h("span", { class: lets ? "lets" : "lets not", role: "img", title: label, "aria-label": label }, icon(lets ? "check" : "block"));
 }
 
 function statusChip(account) {

@@ -14,7 +14,7 @@ const PREVIEWS = 30;
 export const users = new Map();
 export const chats = new Map();
 export const unread = new Map();
-export const view = { user: Number(localStorage.user) || null, phones: Number(localStorage.phones) || 1 };
+export const view = { user: Number(localStorage.user) || null, phones: Number(localStorage.phones) || 1, offset: 0 };
 
 const listeners = new Map();
 
@@ -24,6 +24,11 @@ export function on(kind, listener) {
 
 export function emit(kind, detail) {
   for (const listener of listeners.get(kind) ?? []) listener(detail);
+}
+
+/** Unix seconds by the sandbox's clock. */
+export function now() {
+  return Date.now() / 1000 + view.offset;
 }
 
 export function fullName(user) {
