@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -188,8 +189,8 @@ class ControlRoutes:
         return web.json_response({"reset": True})
 
     async def calls(self, request: web.Request) -> web.Response:
-        wanted, limit = request.query.get("call"), int(request.query.get("limit", "200"))
-        found = [call for call in reversed(self.controls.calls) if wanted in (None, call.name)][:limit]
+        wanted, limit = request.query.get("call", "*"), int(request.query.get("limit", "200"))
+        found = [call for call in reversed(self.controls.calls) if fnmatchcase(call.name, wanted)][:limit]
         rows = [
             {"call": call.name, "parameters": call.parameters(), "status": call.status, "at": call.at}
             for call in reversed(found)

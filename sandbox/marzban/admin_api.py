@@ -6,11 +6,12 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.marzban.answers import Door, body_of, number_of
+from sandbox.marzban.answers import Door, answer, body_of, number_of
 from sandbox.marzban.errors import Refusal
 from sandbox.marzban.state import Admin
 from sandbox.marzban.tokens import admin_token
 
+NAMED = "/api/admin/{name:(?!token$)[^/]+}"
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -20,8 +21,8 @@ class AdminDoor(Door):
         router.add_get("/api/admin", self.current, allow_head=False)
         router.add_post("/api/admin", self.create)
         router.add_get("/api/admins", self.list, allow_head=False)
-        router.add_put("/api/admin/{name}", self.modify)
-        router.add_delete("/api/admin/{name}", self.delete)
+        router.add_put(NAMED, self.modify)
+        router.add_delete(NAMED, self.delete)
         router.add_get("/api/admin/usage/{name}", self.usage, allow_head=False)
         router.add_post("/api/admin/{name}/users/disable", self.disable_users)
         router.add_post("/api/admin/{name}/users/activate", self.activate_users)
@@ -37,10 +38,10 @@ class AdminDoor(Door):
         if admin is None or admin.password != form["password"]:
             raise Refusal(401, "Incorrect username or password", WWW_Authenticate="Bearer")
         token = admin_token(self.state, admin, self.panel.clock.now())
-        return web.json_response({"access_token": token, "token_type": "bearer"})
+        return answer({"access_token": token, "token_type": "bearer"})
 
     async def current(self, request: web.Request) -> web.Response:
-        return web.json_response(self.admin(request).as_json())
+        return answer(self.admin(request).as_json())
 
     async def create(self, request: web.Request) -> web.Response:
         self.sudo(request)
@@ -55,14 +56,14 @@ class AdminDoor(Door):
         admin = Admin(body["username"], body["password"], bool(body["is_sudo"]))
         self.state.admins[admin.username] = admin
         self.panel.hub.touch()
-        return web.json_response(admin.as_json())
+        return answer(admin.as_json())
 
     async def list(self, request: web.Request) -> web.Response:
         self.sudo(request)
         wanted = request.query.get("username", "").lower()
         found = [admin.as_json() for admin in self.state.admins.values() if wanted in admin.username.lower()]
         offset, limit = number_of(request, "offset") or 0, number_of(request, "limit")
-        return web.json_response(found[offset : offset + limit if limit else None])
+        return answer(found[offset : offset + limit if limit else None])
 
     async def modify(self, request: web.Request) -> web.Response:
         asking = self.sudo(request)
@@ -80,7 +81,7 @@ class AdminDoor(Door):
             # Stamps in tokens are whole seconds; the next one is the first a new login may carry.
             admin.password_reset_at = self.panel.clock.now()
         self.panel.hub.touch()
-        return web.json_response(admin.as_json())
+        return answer(admin.as_json())
 
     async def delete(self, request: web.Request) -> web.Response:
         """Remove an admin; its users stay, owned by nobody."""
@@ -92,11 +93,11 @@ class AdminDoor(Door):
             user.owner = None
         del self.state.admins[admin.username]
         self.panel.hub.touch()
-        return web.json_response({"detail": "Admin removed successfully"})
+        return answer({"detail": "Admin removed successfully"})
 
     async def usage(self, request: web.Request) -> web.Response:
         self.sudo(request)
-        return web.json_response(self.named(request).users_usage)
+        return answer(self.named(request).users_usage)
 
     async def disable_users(self, request: web.Request) -> web.Response:
         self.sudo(request)
@@ -105,7 +106,7 @@ class AdminDoor(Door):
                 self.panel.set_status(user, "disabled")
                 self.panel.changed(user)
         self.panel.restart_core()
-        return web.json_response({"detail": "Users successfully disabled"})
+        return answer({"detail": "Users successfully disabled"})
 
     async def activate_users(self, request: web.Request) -> web.Response:
         self.sudo(request)
@@ -115,7 +116,7 @@ class AdminDoor(Door):
                 self.panel.set_status(user, "on_hold" if waits and user.online_at is None else "active")
                 self.panel.changed(user)
         self.panel.restart_core()
-        return web.json_response({"detail": "Users successfully activated"})
+        return answer({"detail": "Users successfully activated"})
 
     def named(self, request: web.Request) -> Admin:
         admin = self.state.admins.get(request.match_info["name"])

@@ -24,8 +24,15 @@ OWN_PATHS = ("/_emu/",)
 logger = logging.getLogger(__name__)
 
 
+def answer(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """Give JSON the way the panel's framework writes it: no charset, letters as they are."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    named = {"content-type": "application/json", **(headers or {})}
+    return web.Response(body=text.encode(), status=status, headers=named)
+
+
 def detail(status: int, what: Any, headers: dict[str, str] | None = None) -> web.Response:
-    return web.json_response({"detail": what}, status=status, headers=headers)
+    return answer({"detail": what}, status, headers)
 
 
 def crash() -> web.Response:

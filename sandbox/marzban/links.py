@@ -26,15 +26,23 @@ def readable_size(size: int) -> str:
 def remark_words(user: User, now: float) -> dict[str, str]:
     """What the words in braces of a host's remark stand for."""
     left = None if user.data_limit is None else max(0, user.data_limit - user.used_traffic)
-    days = "∞" if user.expire is None else str(max(0, math.ceil((user.expire - now) / 86_400)))
     return {
         "USERNAME": user.username,
-        "DAYS_LEFT": days,
+        "DAYS_LEFT": days_left(user, now),
         "DATA_LEFT": "∞" if left is None else readable_size(left),
         "DATA_LIMIT": "∞" if user.data_limit is None else readable_size(user.data_limit),
         "DATA_USAGE": readable_size(user.used_traffic),
         "SERVER_IP": SERVER_IP,
     }
+
+
+def days_left(user: User, now: float) -> str:
+    """Give the days begun; those to come for a user on hold. A negative end counts as none."""
+    if user.status == "on_hold" and user.on_hold_expire_duration is not None:
+        return str(user.on_hold_expire_duration // 86_400)
+    if user.expire is None or user.expire < 0:
+        return "∞"
+    return str(max(0, math.ceil((user.expire - now) / 86_400)))
 
 
 def fill(text: str, words: dict[str, str]) -> str:

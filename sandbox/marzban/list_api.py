@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.marzban.answers import Door, number_of
+from sandbox.marzban.answers import Door, answer, number_of
 from sandbox.marzban.errors import Crash, Refusal
 from sandbox.marzban.schema import STATUSES, one_of
 from sandbox.marzban.state import Admin, User, like
@@ -37,7 +37,7 @@ class ListDoor(Door):
             users = sorted(users, key=lambda user: sort_key(getattr(user, name)), reverse=is_descending)
         last = offset + limit if limit is not None and limit > 0 else None
         page = [self.panel.show(user) for user in islice(users, max(offset, 0), last)]
-        return web.json_response({"users": page, "total": total})
+        return answer({"users": page, "total": total})
 
     def matching(self, request: web.Request, admin: Admin) -> tuple[Iterable[User], int]:
         """Give the users the query asks for, in the order SQLite happens to give them, and how many."""
@@ -71,17 +71,17 @@ class ListDoor(Door):
                 self.panel.set_status(user, "active")
             self.panel.changed(user)
         self.panel.restart_core()
-        return web.json_response({"detail": "Users successfully reset."})
+        return answer({"detail": "Users successfully reset."})
 
     async def usage(self, request: web.Request) -> web.Response:
         admin = self.admin(request)
         start, end = usage_range(request, self.panel.clock.now())
         owners = request.query.getall("admin", []) if admin.is_sudo else [admin.username]
         users = (user for user in self.state.users.values() if not owners or user.owner in owners)
-        return web.json_response({"usages": UserDoor(self.panel).usages(users, start, end)})
+        return answer({"usages": UserDoor(self.panel).usages(users, start, end)})
 
     async def expired(self, request: web.Request) -> web.Response:
-        return web.json_response([user.username for user in self.past_their_end(request)])
+        return answer([user.username for user in self.past_their_end(request)])
 
     async def delete_expired(self, request: web.Request) -> web.Response:
         admin = self.admin(request)
@@ -90,7 +90,7 @@ class ListDoor(Door):
             raise Refusal(404, "No expired users found in the specified date range")
         for user in users:
             self.panel.delete(user, admin if user.owner is not None else None)
-        return web.json_response([user.username for user in users])
+        return answer([user.username for user in users])
 
     def past_their_end(self, request: web.Request) -> list[User]:
         """Find users expired or limited with `expire` in the range, by default the last 30 days."""

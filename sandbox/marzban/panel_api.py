@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.marzban.answers import Door, body_of
+from sandbox.marzban.answers import Door, answer, body_of
 from sandbox.marzban.errors import Refusal
 from sandbox.marzban.seeds import host
 
@@ -47,18 +47,18 @@ class PanelDoor(Door):
         statuses = ("active", "on_hold", "disabled", "expired", "limited")
         figures |= {f"users_{status}": counts[status] for status in statuses}
         figures |= {"incoming_bandwidth": 0, "outgoing_bandwidth": self.state.traffic}
-        return web.json_response(figures | {"incoming_bandwidth_speed": 0, "outgoing_bandwidth_speed": 0})
+        return answer(figures | {"incoming_bandwidth_speed": 0, "outgoing_bandwidth_speed": 0})
 
     async def inbounds(self, request: web.Request) -> web.Response:
         self.admin(request)
         by_protocol: dict[str, list[dict[str, Any]]] = {}
         for inbound in self.state.inbounds.values():
             by_protocol.setdefault(inbound.protocol, []).append(inbound.as_json())
-        return web.json_response(by_protocol)
+        return answer(by_protocol)
 
     async def hosts(self, request: web.Request) -> web.Response:
         self.sudo(request)
-        return web.json_response(self.state.hosts)
+        return answer(self.state.hosts)
 
     async def put_hosts(self, request: web.Request) -> web.Response:
         """Replace the hosts of the tags that are named."""
@@ -70,23 +70,21 @@ class PanelDoor(Door):
         for tag, hosts in body.items():
             self.state.hosts[tag] = [host(**each) for each in hosts]
         self.panel.hub.touch()
-        return web.json_response(self.state.hosts)
+        return answer(self.state.hosts)
 
     async def core(self, request: web.Request) -> web.Response:
         self.admin(request)
         started = self.state.core_started
-        return web.json_response(
-            {"version": CORE_VERSION, "started": started, "logs_websocket": "/api/core/logs"}
-        )
+        return answer({"version": CORE_VERSION, "started": started, "logs_websocket": "/api/core/logs"})
 
     async def restart_core(self, request: web.Request) -> web.Response:
         self.sudo(request)
         self.panel.restart_core()
-        return web.json_response({})
+        return answer({})
 
     async def nodes(self, request: web.Request) -> web.Response:
         self.sudo(request)
-        return web.json_response(self.state.nodes)
+        return answer(self.state.nodes)
 
     async def nodes_usage(self, request: web.Request) -> web.Response:
         self.sudo(request)
@@ -95,11 +93,11 @@ class PanelDoor(Door):
             {"node_id": node["id"], "node_name": node["name"], "uplink": 0, "downlink": 0}
             for node in self.state.nodes
         ]
-        return web.json_response({"usages": usage})
+        return answer({"usages": usage})
 
     async def node(self, request: web.Request) -> web.Response:
         self.sudo(request)
         for node in self.state.nodes:
             if str(node["id"]) == request.match_info["id"]:
-                return web.json_response(node)
+                return answer(node)
         raise Refusal(404, "Node not found")

@@ -8,7 +8,7 @@ import re
 
 from aiohttp import web
 
-from sandbox.marzban.answers import Door
+from sandbox.marzban.answers import Door, answer
 from sandbox.marzban.errors import Crash, Refusal
 from sandbox.marzban.links import links_of
 from sandbox.marzban.state import User
@@ -88,13 +88,13 @@ class SubscriptionDoor(Door):
 
     async def info(self, request: web.Request) -> web.Response:
         shown = self.panel.show(self.owner(request))
-        return web.json_response({name: value for name, value in shown.items() if name not in HIDDEN_FIELDS})
+        return answer({name: value for name, value in shown.items() if name not in HIDDEN_FIELDS})
 
     async def usage(self, request: web.Request) -> web.Response:
         user = self.owner(request)
         start, end = usage_range(request, self.panel.clock.now())
         usages = UserDoor(self.panel).usages([user], start, end)
-        return web.json_response({"usages": usages, "username": user.username})
+        return answer({"usages": usages, "username": user.username})
 
 
 def another_format(name: str) -> web.Response:

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.marzban.answers import Door, body_of
+from sandbox.marzban.answers import Door, answer, body_of
 from sandbox.marzban.errors import Refusal
 from sandbox.marzban.panel import naive
 from sandbox.marzban.schema import read_changes, read_new_user
@@ -29,7 +29,7 @@ class UserDoor(Door):
         router.add_get(one + "/usage", self.usage, allow_head=False)
 
     def shown(self, user: User) -> web.Response:
-        return web.json_response(self.panel.show(user))
+        return answer(self.panel.show(user))
 
     async def create(self, request: web.Request) -> web.Response:
         body = await body_of(request)
@@ -48,7 +48,7 @@ class UserDoor(Door):
     async def delete(self, request: web.Request) -> web.Response:
         admin = self.admin(request)
         self.panel.delete(self.user(request, admin), admin)
-        return web.json_response({"detail": "User successfully deleted"})
+        return answer({"detail": "User successfully deleted"})
 
     async def reset(self, request: web.Request) -> web.Response:
         admin = self.admin(request)
@@ -68,7 +68,7 @@ class UserDoor(Door):
     async def usage(self, request: web.Request) -> web.Response:
         user = self.user(request, self.admin(request))
         start, end = usage_range(request, self.panel.clock.now())
-        return web.json_response({"username": user.username, "usages": self.usages([user], start, end)})
+        return answer({"username": user.username, "usages": self.usages([user], start, end)})
 
     def usages(self, users: Any, start: str, end: str) -> list[dict[str, Any]]:
         """Give the traffic by node; all of it passes the panel's own machine here."""
