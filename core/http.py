@@ -61,6 +61,10 @@ class OutsideSession:
             raise OutcomeUnknown(f"{method} {_place(url)}: {type(failed).__name__}") from failed
         return _answer(response, raw)
 
+    def close(self) -> None:
+        """Give connections back. The session can be used again."""
+        self._session.close()
+
 
 def _read(response: requests.Response) -> bytes:
     """Read the whole body, so that the connection can be used again, but never more than the limit."""
