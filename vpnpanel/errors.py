@@ -12,9 +12,13 @@ class PanelDown(PanelError):
 
 
 class PanelRefused(PanelError):
-    """The panel says no: a wrong name, inbound or right. Repeating cannot help until staff change something."""
+    """The panel says no: a wrong name, inbound or right. Staff must change something first."""
 
     permanent = True
+
+
+class AccountFailed(PanelError):
+    """The panel failed at this one account; others may be well."""
 
 
 class AccountMissing(PanelError):

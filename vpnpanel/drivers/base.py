@@ -20,7 +20,10 @@ class PanelAddress:
 
 @dataclass(frozen=True)
 class Desired:
-    """What an account should be. `traffic_limit` in bytes, 0: none. Absolute values, so repeating is harmless."""
+    """What an account should be. `traffic_limit` in bytes, 0: none. Absolute values: repeating is harmless.
+
+    `note` tells our accounts from others where a name is found taken.
+    """
 
     is_enabled: bool
     until: datetime
@@ -30,7 +33,11 @@ class Desired:
 
 @dataclass(frozen=True)
 class Observed:
-    """What the panel says of an account. `counter` is its traffic counter in bytes; it may fall after a reset."""
+    """What the panel says of an account.
+
+    `is_enabled`: nobody stopped it and its time is not over; an account whose traffic is used up counts.
+    `counter` is its traffic counter in bytes; it may fall after a reset.
+    """
 
     name: str
     status: str
@@ -61,13 +68,18 @@ class Figures:
 
 
 class PanelDriver(ABC):
-    """One panel. An instance is used by one thread at a time.
+    """One panel. An instance is used by one thread at a time; making one calls nothing.
 
-    Every method raises PanelDown if the panel cannot be reached or cannot work now, PanelRefused if
-    it says no for good, and OutcomeUnknown only where it could not be read back what was done.
+    Every method raises PanelDown if the panel cannot be reached or cannot work for anybody now,
+    PanelRefused if it says no for good, and AccountFailed if it failed at this one account. A lost answer
+    is read back by the driver, so OutcomeUnknown never comes out.
     """
 
     page_size: int = 100
+
+    @abstractmethod
+    def __init__(self, address: PanelAddress, *, read_seconds: float) -> None:
+        """Get ready to call the panel, waiting up to `read_seconds` for each answer."""
 
     @abstractmethod
     def figures(self) -> Figures:
@@ -78,10 +90,12 @@ class PanelDriver(ABC):
         """Read one account. Raises AccountMissing."""
 
     @abstractmethod
-    def put_account(self, name: str, desired: Desired) -> Observed:
+    def put_account(self, name: str, desired: Desired, *, is_new: bool = False) -> Observed:
         """Make the account as desired, creating it if it is not there; keys of an existing one stay.
 
         Safe to repeat, also after a lost answer. Returns what the panel shows afterwards, with links.
+        `is_new` says that nobody was given this account's keys yet, so that what a failed create left
+        behind may be thrown away. An account that should be off is never created: AccountMissing.
         """
 
     @abstractmethod
@@ -95,3 +109,11 @@ class PanelDriver(ABC):
     @abstractmethod
     def close(self) -> None:
         """Give connections back."""
+
+
+class ListsInbounds(ABC):
+    """A panel whose entrances can be listed, so that a mistyped one is found before anything is sold."""
+
+    @abstractmethod
+    def inbounds(self) -> dict[str, list[str]]:
+        """Return the tags of the panel's entrances by protocol."""

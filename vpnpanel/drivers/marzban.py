@@ -1,0 +1,237 @@
+"""Marzban 0.8: what the shop needs of it, with its traps kept inside.
+
+Numbers of traps are those of the project's notes on the API; each was seen on a running 0.8.4.
+"""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from vpnpanel.drivers.base import Desired, Figures, ListsInbounds, Observed, Page, PanelAddress, PanelDriver
+from vpnpanel.drivers.links import usable_links
+from vpnpanel.drivers.marzban_api import AnswerLost, MarzbanApi, NameTaken
+from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelRefused
+
+# An `expire` in milliseconds is stored and breaks every list that contains the row (trap 3).
+EXPIRE_LIMIT = 4_102_444_800
+CREATE_TRIES = 2
+INBOUNDS_SECONDS = 300
+# `limited` has used up its traffic, `on_hold` waits for the first connection: both are let in by rule.
+ENABLED = frozenset({"active", "limited", "on_hold"})
+OLDEST_SAFE_VERSION = (0, 8, 0)
+
+_inbounds: dict[tuple[str, str], tuple[float, dict[str, list[str]]]] = {}
+
+
+class MarzbanDriver(PanelDriver, ListsInbounds):
+    """A Marzban panel under an administrator of the shop's own, who sees only the shop's accounts."""
+
+    def __init__(self, address: PanelAddress, *, read_seconds: float) -> None:
+        self._api = MarzbanApi(address, read_seconds=read_seconds)
+        self._address = address
+
+    def figures(self) -> Figures:
+        system = _whole(self._api.read("/api/system"), "version")
+        details = {name: value for name, value in system.items() if name != "version"}
+        version = str(system["version"])
+        if _version(version) < OLDEST_SAFE_VERSION:
+            details["warning"] = f"Marzban {version} is older than 0.8.0, which this driver was made for"
+        return Figures(
+            version=version[:40],
+            accounts=int(system.get("total_user") or 0),
+            online=int(system.get("online_users") or 0),
+            details=details,
+        )
+
+    def inbounds(self) -> dict[str, list[str]]:
+        found = self._api.read("/api/inbounds")
+        try:
+            return {
+                protocol: [str(each["tag"]) for each in entries]
+                for protocol, entries in found.items()
+                if entries
+            }
+        except (KeyError, TypeError) as wrong:
+            raise PanelDown("the panel's list of inbounds cannot be read") from wrong
+
+    def get_account(self, name: str) -> Observed:
+        return _observed(self._api.read(f"/api/user/{name}"))
+
+    def put_account(self, name: str, desired: Desired, *, is_new: bool = False) -> Observed:
+        try:
+            may_create = is_new and desired.is_enabled
+            shown = self._create(name, desired) if may_create else self._change(name, desired)
+        except AccountMissing:
+            if not desired.is_enabled:
+                raise
+            shown = self._create(name, desired)
+        except PanelRefused:
+            _inbounds.pop(self._panel, None)  # perhaps one of them is no longer there
+            raise
+        if desired.is_enabled and not shown.links:  # trap 1
+            raise PanelRefused(f"account {name} got no usable link: check the panel's inbounds and hosts")
+        return shown
+
+    def remove_account(self, name: str) -> None:
+        # Deleting an ownerless account fails half-way and leaves its key working (trap 4), so it is
+        # switched off first. A row the panel cannot show (traps 2, 3) can't be changed, only deleted.
+        try:
+            self._api.call("PUT", f"/api/user/{name}", json={"status": "disabled"})
+        except AccountMissing:
+            return
+        except AccountFailed:
+            if not self._is_broken(name):
+                raise
+        self._delete(name)
+
+    def pages(self, start: int = 0) -> Iterator[Page]:
+        # By creation, so that accounts made meanwhile come at the end and move nothing.
+        offset = start
+        while True:
+            query = {"offset": offset, "limit": self.page_size, "sort": "created_at,username"}
+            answer = _whole(self._api.read("/api/users", **query), "users", "total")
+            accounts = tuple(_observed(user) for user in answer["users"])
+            yield Page(accounts=accounts, total=int(answer["total"]))
+            offset += self.page_size
+            if len(accounts) < self.page_size:
+                return
+
+    def close(self) -> None:
+        self._api.close()
+
+    @property
+    def _panel(self) -> tuple[str, str]:
+        return self._address.base_url, self._address.username
+
+    def _change(self, name: str, desired: Desired) -> Observed:
+        # Never `proxies`: that would replace the customer's keys (trap 6). Always `status`: an account
+        # that was disabled or limited stays so whatever else is changed.
+        terms = _terms(desired) | {
+            "status": "active" if desired.is_enabled else "disabled",
+            "inbounds": self._inbounds_to_sell(),
+        }
+        return _observed(self._api.call("PUT", f"/api/user/{name}", json=terms))
+
+    def _create(self, name: str, desired: Desired) -> Observed:
+        """Create, whatever an earlier or lost try of ours may have left under the name."""
+        inbounds = self._inbounds_to_sell()
+        body = _terms(desired) | {
+            "username": name,
+            "status": "active",
+            "data_limit_reset_strategy": "no_reset",
+            "inbounds": inbounds,
+            "proxies": {protocol: _credentials(protocol) for protocol in inbounds},
+        }
+        for _ in range(CREATE_TRIES):
+            try:
+                return _observed(self._api.call("POST", "/api/user", may_repeat=False, json=body))
+            except (NameTaken, AnswerLost, AccountFailed):
+                if (adopted := self._adopt(name, desired)) is not None:
+                    return adopted
+        raise AccountFailed(f"account {name} could not be created in {CREATE_TRIES} tries")
+
+    def _adopt(self, name: str, desired: Desired) -> Observed | None:
+        """After a create whose end is unknown take what it made, clear away what it broke, or return None."""
+        try:
+            user = self._api.read(f"/api/user/{name}")
+        except AccountMissing:
+            return None
+        except AccountFailed:
+            if self._is_broken(name):
+                self._delete(name)
+            return None
+        if user.get("note") != desired.note:
+            raise PanelRefused(f"the panel has an account {name} that is not ours")
+        return self._change(name, desired)
+
+    def _is_broken(self, name: str) -> bool:
+        """Tell a row the panel cannot show from a panel that failed once: the row fails again."""
+        try:
+            self._api.read(f"/api/user/{name}")
+        except AccountFailed:
+            return True
+        except AccountMissing:
+            pass
+        return False
+
+    def _delete(self, name: str) -> None:
+        try:
+            self._api.call("DELETE", f"/api/user/{name}")
+        except AccountMissing:
+            return
+        except AccountFailed:
+            # 500 and yet deleted: that is how the panel deletes an account without owner (trap 4).
+            if not self._is_missing(name):
+                raise
+
+    def _is_missing(self, name: str) -> bool:
+        try:
+            self._api.read(f"/api/user/{name}")
+        except AccountMissing:
+            return True
+        return False
+
+    def _inbounds_to_sell(self) -> dict[str, list[str]]:
+        """Never empty: left out or empty means no entrance at all, or every one (trap 1)."""
+        if chosen := {protocol: tags for protocol, tags in self._address.inbounds.items() if tags}:
+            return chosen
+        read_at, known = _inbounds.get(self._panel, (0.0, {}))
+        if not known or time.monotonic() - read_at > INBOUNDS_SECONDS:
+            known = self.inbounds()
+            _inbounds[self._panel] = (time.monotonic(), known)
+        if not known:
+            raise PanelRefused("the panel has no inbound to sell")
+        return known
+
+
+def _terms(desired: Desired) -> dict[str, Any]:
+    expire = int(desired.until.timestamp())
+    if not 0 < expire < EXPIRE_LIMIT:
+        raise PanelRefused(f"the panel cannot hold an end at {desired.until:%Y-%m-%d}")
+    return {"expire": expire, "data_limit": desired.traffic_limit, "note": desired.note}
+
+
+def _credentials(protocol: str) -> dict[str, str]:
+    """Ask for generated keys; the panel leaves the flow out where an inbound has none."""
+    return {"flow": "xtls-rprx-vision"} if protocol == "vless" else {}
+
+
+def _observed(user: Any) -> Observed:
+    _whole(user, "username", "status", "links")
+    status = str(user["status"])
+    name = str(user["username"])
+    try:
+        return Observed(
+            name=name,
+            status=status[:20],
+            is_enabled=status in ENABLED,
+            until=datetime.fromtimestamp(user["expire"], UTC) if user.get("expire") else None,
+            traffic_limit=int(user.get("data_limit") or 0),
+            counter=max(0, int(user.get("used_traffic") or 0)),
+            online_at=_moment(user.get("online_at")),
+            links=usable_links(name, user["links"] or ()),
+        )
+    except (ArithmeticError, OSError, TypeError, ValueError) as wrong:
+        raise AccountFailed(f"account {name} cannot be read: {type(wrong).__name__}") from wrong
+
+
+def _moment(text: str | None) -> datetime | None:
+    """The panel's times are UTC without saying so."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
+
+
+def _whole(answer: Any, *fields: str) -> dict[str, Any]:
+    if not isinstance(answer, dict) or any(field not in answer for field in fields):
+        raise PanelDown(f"the answer lacks {' or '.join(fields)}: is this address a Marzban panel?")
+    return answer
+
+
+def _version(text: str) -> tuple[int, ...]:
+    """Return the numbers of a version such as 0.8.4 or v0.8.4-dev; unreadable ones count as new."""
+    numbers = text.lstrip("v").split("-")[0].split(".")
+    return (
+        tuple(int(number) for number in numbers)
+        if all(n.isdecimal() for n in numbers)
+        else OLDEST_SAFE_VERSION
+    )
