@@ -47,12 +47,17 @@ class Panel(models.Model):
     password = EncryptedTextField(_("password"))
     verify_tls = models.BooleanField(_("check the certificate"), default=True)
     inbounds = models.JSONField(
-        _("inbounds"), default=dict, blank=True,
-        help_text=_('Inbounds to sell by protocol, e.g. {"vless": ["VLESS TCP REALITY"]}. Empty: all the panel has.'),
+        _("inbounds"),
+        default=dict,
+        blank=True,
+        help_text=_(
+            'Those to sell, by protocol: {"vless": ["VLESS TCP REALITY"]}. Empty: all the panel has.'
+        ),
     )
     location = models.CharField(_("location shown to customers"), max_length=60, blank=True)
     groups = models.ManyToManyField(PanelGroup, related_name="panels", verbose_name=_("groups"))
     capacity = models.PositiveIntegerField(_("capacity"), default=0, help_text=_("Accounts; 0: no limit."))
+    load = models.PositiveIntegerField(_("accounts placed"), default=0, editable=False)
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.OPEN)
     is_up = models.BooleanField(_("answers"), default=True, editable=False)
     up_changed_at = models.DateTimeField(null=True, editable=False)
@@ -67,10 +72,17 @@ class Panel(models.Model):
         verbose_name = _("panel")
         verbose_name_plural = _("panels")
         ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["base_url", "username"], name="panel_address_and_admin_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["base_url", "username"], name="panel_address_and_admin_once")
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def may_be_called(self) -> bool:
+        """Whether there is any use in calling it now; one that is lost may still let us remove accounts."""
+        return self.is_up and self.state != self.State.OFF
 
 
 class Access(Claimable):
@@ -80,7 +92,9 @@ class Access(Claimable):
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="accesses", verbose_name=_("customer")
     )
     until = models.DateTimeField(_("until"))
-    traffic_limit = models.PositiveBigIntegerField(_("traffic limit, bytes"), default=0, help_text=_("0: no limit."))
+    traffic_limit = models.PositiveBigIntegerField(
+        _("traffic limit, bytes"), default=0, help_text=_("0: no limit.")
+    )
     devices = models.PositiveSmallIntegerField(_("devices"), default=0, help_text=_("0: no limit."))
     is_enabled = models.BooleanField(_("enabled"), default=True)
     is_gone = models.BooleanField(
@@ -90,7 +104,8 @@ class Access(Claimable):
     generation = models.PositiveIntegerField(_("generation"), default=1)
     applied_generation = models.PositiveIntegerField(_("applied generation"), default=0)
     is_dirty = models.BooleanField(_("to be applied"), default=True)
-    announce = models.BooleanField(default=False, help_text="Tell the customer when it works.", editable=False)
+    # Whether the customer is to be told as soon as it works.
+    announce = models.BooleanField(default=False, editable=False)
     changed_at = models.DateTimeField(_("changed"), auto_now_add=True)
     applied_at = models.DateTimeField(_("applied"), null=True)
     attempts = models.PositiveIntegerField(_("failed attempts"), default=0)
@@ -102,7 +117,8 @@ class Access(Claimable):
         verbose_name_plural = _("accesses")
         ordering = ["-id"]
         indexes = [
-            models.Index(fields=["next_try_at"], condition=Q(is_dirty=True), name="access_dirty"),
+            # In the order of working them off, so that taking the next one never sorts the others.
+            models.Index(fields=["-changed_at"], condition=Q(is_dirty=True), name="access_dirty"),
             models.Index(fields=["until"]),
         ]
         constraints = [
@@ -120,7 +136,10 @@ class Access(Claimable):
 
 
 class PanelAccount(models.Model):
-    """An Access on one panel, as last observed. Only the reconciler and the full sync write it; never deleted."""
+    """An Access on one panel, as last observed. Never deleted.
+
+    Only the reconciler and the full sync write it.
+    """
 
     class Placement(models.TextChoices):
         JOINING = "joining", _("Being made")
@@ -139,8 +158,9 @@ class PanelAccount(models.Model):
     observed_until = models.DateTimeField(_("until, on the panel"), null=True)
     observed_limit = models.PositiveBigIntegerField(_("limit on the panel, bytes"), default=0)
     links = models.JSONField(default=list)
-    counter = models.PositiveBigIntegerField(default=0, help_text="Traffic counter of the panel at the last look, bytes.")
-    used_bytes = models.PositiveBigIntegerField(_("used, bytes"), default=0, help_text="Grows only, over counter resets.")
+    # The panel's traffic counter at the last look, in bytes; `used_bytes` grows on when it is reset.
+    counter = models.PositiveBigIntegerField(default=0)
+    used_bytes = models.PositiveBigIntegerField(_("used, bytes"), default=0)
     online_at = models.DateTimeField(_("last online"), null=True)
     observed_at = models.DateTimeField(_("observed"), null=True)
     error = models.TextField(_("last error"), blank=True)
@@ -155,13 +175,19 @@ class PanelAccount(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["panel", "name"], name="panel_account_name_once"),
             models.UniqueConstraint(
-                fields=["access", "panel"], condition=Q(placement__in=["joining", "serving"]), name="panel_account_one_live"
+                fields=["access", "panel"],
+                condition=Q(placement__in=["joining", "serving"]),
+                name="panel_account_one_live",
             ),
         ]
         indexes = [models.Index(fields=["panel", "placement"])]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_live(self) -> bool:
+        return self.placement in self.LIVE
 
 
 class SyncRun(models.Model):
@@ -184,5 +210,3 @@ class SyncRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.panel} {self.started_at:%Y-%m-%d %H:%M}"
-
-

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from vpnpanel import reconciler
+from vpnpanel import outages, reconciler
 
 
 @shared_task
@@ -13,3 +13,16 @@ def reconcile_access(access_id: int) -> bool:
 @shared_task
 def reconcile_due() -> int:
     return reconciler.reconcile_due()
+
+
+@shared_task
+def probe_panels() -> int:
+    back = outages.probe()
+    if back:
+        reconciler.reconcile_due()
+    return len(back)
+
+
+@shared_task
+def read_figures() -> int:
+    return outages.read_figures()

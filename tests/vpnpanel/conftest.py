@@ -1,0 +1,20 @@
+from collections.abc import Iterator
+
+import pytest
+
+from core.models import Installation
+from notifications import kinds
+from notifications.kinds import Rendered
+from tests.factories import make_panel
+from tests.world import PanelWorld
+from vpnpanel.models import Panel
+
+
+@pytest.fixture
+def panel(installation: Installation, marzban: PanelWorld) -> Panel:
+    return make_panel(marzban)
+
+
+@pytest.fixture
+def second_panel(panel: Panel, second_marzban: PanelWorld) -> Panel:
+    return make_panel(second_marzban, name="de-1")

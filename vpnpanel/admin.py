@@ -1,0 +1,305 @@
+"""Panels for staff, and what stands on them. Nothing here waits for a panel: jobs and the reconciler do."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminPasswordInput
+
+from accounts.services import note
+from core import jobs
+from core.acts import Act
+from core.staff import HistoryAdmin, KeptAdmin, StaffAdmin, link_to, page_of, size
+from vpnpanel import services
+from vpnpanel.models import Access, Panel, PanelAccount, PanelGroup, SyncRun
+
+PLACEMENTS = {"joining": "info", "serving": "success", "leaving": "warning", "gone": "default"}
+STATES = {"open": "success", "closed": "info", "lost": "danger", "off": "default"}
+
+
+class PanelForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The password goes in and never comes out again."""
+
+    password = forms.CharField(
+        label=_("Password"),
+        required=False,
+        strip=False,
+        widget=UnfoldAdminPasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
+    )
+
+    class Meta:
+        model = Panel
+        exclude: tuple[str, ...] = ("state",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        is_new = self.instance.pk is None
+        self.fields["password"].required = is_new
+        self.fields["password"].help_text = "" if is_new else _("Leave empty to keep the one we have.")
+
+    def clean_password(self) -> str:
+        return self.cleaned_data["password"] or self.instance.password
+
+    def clean_base_url(self) -> str:
+        return str(self.cleaned_data["base_url"]).rstrip("/")
+
+
+def start_job(kind: str, panel: Panel, actor: str) -> Any:
+    job = jobs.start(kind, subject=str(panel.pk), asked_by=actor)
+    return _("Job %(id)s is under way: see Jobs.") % {"id": job.pk}
+
+
+def put_into(state: Panel.State) -> Any:
+    def run(panel: Panel, values: dict[str, Any], actor: str) -> Any:
+        services.set_panel_state(panel.pk, state=state, actor=actor)
+        return _("The panel is now: %(state)s") % {"state": state.label}
+
+    return run
+
+
+def turn(name: str, state: Panel.State, title: Any, about: Any, icon: str, tone: str = "default") -> Act:
+    return Act(
+        name=name,
+        title=title,
+        about=about,
+        permission="vpnpanel.change_panel",
+        run=put_into(state),
+        is_possible=lambda panel: panel.state != state,
+        icon=icon,
+        tone=tone,
+    )
+
+
+PANEL_ACTS = (
+    Act(
+        name="check",
+        title=_("Check now"),
+        about=_("Ask the panel who it is and whether our administrator gets in."),
+        permission="vpnpanel.change_panel",
+        run=lambda panel, values, actor: start_job("panel_check", panel, actor),
+        icon="network_check",
+        is_harmless=True,
+    ),
+    Act(
+        name="sync",
+        title=_("Full sync now"),
+        about=_("Read all accounts of the panel and repair what differs."),
+        permission="vpnpanel.change_panel",
+        run=lambda panel, values, actor: start_job("panel_sync", panel, actor),
+        icon="sync",
+        is_harmless=True,
+    ),
+    turn(
+        "open", Panel.State.OPEN, _("Open"), _("New customers are placed here again."), "lock_open", "primary"
+    ),
+    turn("close", Panel.State.CLOSED, _("Close"), _("Nobody new is placed here; who is here stays."), "lock"),
+    turn(
+        "lost",
+        Panel.State.LOST,
+        _("Lost"),
+        _(
+            "Every customer gets an account on another panel of the groups, and this one's accounts are removed."
+        ),
+        "crisis_alert",
+        "danger",
+    ),
+    turn(
+        "off",
+        Panel.State.OFF,
+        _("Switch off"),
+        _("As lost, and the panel is not called any more."),
+        "power_settings_new",
+        "danger",
+    ),
+)
+
+
+@admin.register(Panel)
+class PanelAdmin(KeptAdmin):
+    form = PanelForm
+    list_display = (
+        "name",
+        "shown_state",
+        "answers",
+        "location",
+        "version",
+        "load_shown",
+        "seen_at",
+        "synced_at",
+    )
+    list_filter = ("state", "is_up", "kind")
+    acts = PANEL_ACTS
+    change_form_outer_before_template = "admin/panel.html"
+    fieldsets = (
+        (
+            None,
+            {"fields": (("name", "location"), ("kind", "base_url"), ("username", "password"), "verify_tls")},
+        ),
+        (_("Sale"), {"fields": (("groups", "capacity"), "inbounds")}),
+    )
+
+    def save_model(self, request: HttpRequest, obj: Panel, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        actor = request.user.get_username()
+        changed = [name for name in form.changed_data if name != "password" or form.data.get("password")]
+        action = "panel.changed" if change else "panel.added"
+        note(None, action, actor=actor, subject=f"panel:{obj.pk}", data={"fields": changed, "name": obj.name})
+        jobs.start("panel_check", subject=str(obj.pk), asked_by=actor)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        extra = (
+            {"panel_parts": panel_parts(object_id)} if request.method == "GET" and object_id.isdigit() else {}
+        )
+        return super().change_view(request, object_id, form_url, {**extra, **(extra_context or {})})
+
+    @display(description=_("state"), label=STATES, ordering="state")
+    def shown_state(self, panel: Panel) -> tuple[str, str]:
+        return panel.state, panel.get_state_display()
+
+    @display(description=_("answers"), label={"up": "success", "down": "danger"})
+    def answers(self, panel: Panel) -> tuple[str, Any]:
+        return ("up", _("Yes")) if panel.is_up else ("down", _("No"))
+
+    @display(description=_("accounts"), ordering="load")
+    def load_shown(self, panel: Panel) -> str:
+        return f"{panel.load} / {panel.capacity}" if panel.capacity else str(panel.load)
+
+
+def panel_parts(panel_id: str) -> dict[str, Any]:
+    """Return what stands on a panel's page above its form: its last syncs, jobs and newest accounts."""
+    accounts = PanelAccount.objects.filter(panel_id=panel_id).select_related("access__user")
+    return {
+        "panel": Panel.objects.filter(pk=panel_id).first(),
+        "syncs": list(SyncRun.objects.filter(panel_id=panel_id)[:5]),
+        "jobs": list(jobs.Job.objects.filter(kind__in=("panel_check", "panel_sync"), subject=panel_id)[:5]),
+        "accounts": list(accounts.order_by("-id")[:10]),
+        "accounts_url": f"{page_of(PanelAccount)}?panel__id__exact={panel_id}",
+    }
+
+
+@admin.register(PanelGroup)
+class PanelGroupAdmin(StaffAdmin):
+    list_display = ("name", "code")
+    search_fields = ("name", "code")
+
+
+class LaggingFilter(admin.SimpleListFilter):
+    title = _("applied")
+    parameter_name = "lagging"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("Lagging for over a minute")), ("failed", _("With an error"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Access]) -> QuerySet[Access]:
+        if self.value() == "yes":
+            return queryset.filter(services.lagging())
+        return queryset.filter(is_dirty=True).exclude(error="") if self.value() == "failed" else queryset
+
+
+def reconcile(access: Access, values: dict[str, Any], actor: str) -> Any:
+    services.request_reconcile([access.pk])
+    return _("The access is compared with its panels now.")
+
+
+@admin.register(Access)
+class AccessAdmin(HistoryAdmin):
+    list_display = (
+        "id", "customer_link", "wanted", "until", "applied", "attempts", "next_try_at", "short_error", "changed_at",
+    )  # fmt: skip
+    list_filter = (LaggingFilter, "is_dirty", "is_enabled", "is_gone", "until")
+    list_select_related = ("user",)
+    search_fields = ("=id",)
+    customer_columns = ("user",)
+    search_help_text = _("Number or Telegram id")
+    fields = (
+        "customer_link", "wanted", "until", "limit_shown", "devices", "groups", "applied", "changed_at", "applied_at",
+        "attempts", "next_try_at", "error",
+    )  # fmt: skip
+    readonly_fields = fields
+    acts = (
+        Act(
+            name="reconcile",
+            title=_("Reconcile now"),
+            permission="vpnpanel.change_access",
+            run=reconcile,
+            icon="sync",
+            is_harmless=True,
+        ),
+    )
+
+    @display(description=_("customer"))
+    def customer_link(self, access: Access) -> str:
+        return link_to(access.user)
+
+    @display(description=_("wanted"), label={"on": "success", "off": "danger", "gone": "default"})
+    def wanted(self, access: Access) -> tuple[str, Any]:
+        if access.is_gone:
+            return "gone", _("Removed")
+        return ("on", _("Enabled")) if access.is_enabled else ("off", _("Disabled"))
+
+    @display(description=_("applied"), label={"yes": "success", "waits": "warning"})
+    def applied(self, access: Access) -> tuple[str, str]:
+        shown = f"{access.applied_generation} / {access.generation}"
+        return ("waits", shown) if access.is_dirty else ("yes", shown)
+
+    @display(description=_("traffic limit"))
+    def limit_shown(self, access: Access) -> Any:
+        return size(access.traffic_limit) if access.traffic_limit else _("no limit")
+
+    @display(description=_("error"))
+    def short_error(self, access: Access) -> str:
+        return access.error[:80]
+
+
+@admin.register(PanelAccount)
+class PanelAccountAdmin(HistoryAdmin):
+    list_display = (
+        "name", "panel", "customer_link", "shown_placement", "observed_status", "observed_until", "used", "online_at",
+    )  # fmt: skip
+    list_filter = ("placement", "panel")
+    list_select_related = ("panel", "access__user")
+    search_fields = ("=name",)
+    search_help_text = _("Account name on the panel")
+    fields = (
+        "name", "panel", "customer_link", "access_link", "shown_placement", "applied_generation", "observed_status",
+        "observed_until", "observed_limit", "used", "online_at", "observed_at", "error", "joined_at", "serving_at",
+        "gone_at",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    @display(description=_("customer"))
+    def customer_link(self, account: PanelAccount) -> str:
+        return link_to(account.access.user)
+
+    @display(description=_("access"))
+    def access_link(self, account: PanelAccount) -> str:
+        return link_to(account.access)
+
+    @display(description=_("placement"), label=PLACEMENTS, ordering="placement")
+    def shown_placement(self, account: PanelAccount) -> tuple[str, str]:
+        return account.placement, account.get_placement_display()
+
+    @display(description=_("used"), ordering="used_bytes")
+    def used(self, account: PanelAccount) -> str:
+        return size(account.used_bytes)
+
+
+@admin.register(SyncRun)
+class SyncRunAdmin(HistoryAdmin):
+    list_display = (
+        "started_at", "panel", "finished_at", "calls", "accounts", "drifted", "missing", "foreign", "error",
+    )  # fmt: skip
+    list_filter = ("panel", "started_at")
+    list_select_related = ("panel",)
+    fields = list_display
+    readonly_fields = fields
