@@ -20,6 +20,10 @@ SANDBOX_STOP_SECONDS = 2.0
 DEATHS_BEFORE_OPEN = 3
 
 
+def last_lines(text: str, lines: int = 8) -> str:
+    return "\n".join(text.splitlines()[-lines:])
+
+
 class Told(Exception):
     """Asked to stop before the shop was open."""
 
@@ -98,12 +102,8 @@ class Demo:
 
     def _last_words(self, names: list[str]) -> str:
         """Return the end of the logs that may say why."""
-        ends = []
-        for name in names:
-            child = self._supervisor.children.get(name)
-            if child is not None:
-                ends.append(f"{child.log} ends with:\n{child.output()[-1500:].rstrip()}")
-        return "\n".join(ends)
+        children = [self._supervisor.children[name] for name in names if name in self._supervisor.children]
+        return "\n".join(f"{child.log} ends with:\n{last_lines(child.output())}" for child in children)
 
     def _addresses(self) -> dict[str, str]:
         return {
