@@ -14,7 +14,7 @@ class StandIn:
         self.address = address
         self.http = requests.Session()
 
-    def emu(self, method: str, call: str, **json: Any) -> Any:
+    def emu(self, method: str, call: str, /, **json: Any) -> Any:
         response = self.http.request(method, f"{self.address}/_emu/{call}", json=json or None, timeout=20)
         assert response.ok, f"{call}: {response.status_code} {response.text}"
         return response.json()
