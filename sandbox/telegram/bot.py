@@ -45,12 +45,8 @@ class Bot:
         self.clock = clock
         self.token = token
         self.username = username
-        self.user = {
-            "id": int(token.split(":")[0]),
-            "is_bot": True,
-            "first_name": username,
-            "username": username,
-        }
+        number = int(token.split(":")[0])
+        self.user: dict[str, Any] = {"id": number, "is_bot": True, "first_name": username, "username": username}
         self.answer_seconds = ANSWER_SECONDS
         self.chats = Chats()
         self.files = Files()
@@ -65,7 +61,7 @@ class Bot:
 
     def reset(self) -> None:
         """Forget everything, as if the bot had just been made."""
-        self.polling.end("terminated by setWebhook request")
+        self.polling.forget()
         self.webhook.forget()
         self.chats.all.clear()
         self.files.clear()

@@ -135,9 +135,9 @@ def parse_markdown(source: str) -> tuple[str, list[dict[str, Any]]]:
             text, at = text + source[at + 1], at + 2
         elif character in LEGACY_MARKS or (character == "[" and link_at(source, at)):
             inside, extra, end = legacy_entity(source, at)
-            entity = {"offset": utf16_length(text), "length": utf16_length(inside)}
+            place = {"offset": utf16_length(text), "length": utf16_length(inside)}
             if inside and extra is not None:
-                entities.append((0, entity | extra))
+                entities.append((0, {"type": "text_link"} | place | extra))
             text, at = text + inside, end
         else:
             text, at = text + character, at + 1

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import BodyPartReader, web
 
+from sandbox.control import PARAMETERS
 from sandbox.telegram.errors import bad_request
 
 TRUE_WORDS = {"true", "yes", "1"}
@@ -21,6 +22,9 @@ class Upload:
     name: str
     content_type: str
     data: bytes
+
+
+MULTIPART = web.RequestKey("multipart", tuple[dict[str, str], dict[str, Upload]])
 
 
 class Params:
@@ -65,10 +69,10 @@ async def read_params(request: web.Request) -> Params:
     values: dict[str, Any] = dict(request.query)
     kind = request.content_type
     if kind.startswith("multipart/"):
-        if "multipart" not in request:
-            request["multipart"] = await read_multipart(request)
-        fields, files = request["multipart"]
-        request["parameters"] = fields | {name: f"<{len(each.data)} bytes>" for name, each in files.items()}
+        if MULTIPART not in request:
+            request[MULTIPART] = await read_multipart(request)
+        fields, files = request[MULTIPART]
+        request[PARAMETERS] = fields | {name: f"<{len(each.data)} bytes>" for name, each in files.items()}
         return Params(values | fields, files)
     body = await request.read()
     if not body:

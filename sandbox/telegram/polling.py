@@ -30,8 +30,13 @@ class Polling:
 
     def __init__(self, queue: UpdateQueue) -> None:
         self._queue = queue
-        self.speed_up = 1.0
         self._parked: asyncio.Future[None] | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Start as after a restart; a call that is parked comes back empty."""
+        self.wake()
+        self.speed_up = 1.0
         self._last_offset: int | None = None
         self._last_at = 0.0
         self._conflict_at = 0.0

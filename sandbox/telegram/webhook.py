@@ -152,7 +152,8 @@ class Webhook:
         self._read_wishes(params)
         if not self.is_set:
             return "Webhook is already deleted"
-        self.forget()
+        self.stop_deliveries()
+        self.target = Target()
         return "Webhook was deleted"
 
     def info(self) -> dict[str, Any]:
@@ -197,6 +198,7 @@ class Webhook:
         self.stop_deliveries()
         self.target = Target()
         self._set_at = 0.0
+        self.speed_up = 1.0
 
     async def close(self) -> None:
         self.stop_deliveries()

@@ -49,7 +49,7 @@ def checked_menu_button(button: Any) -> dict[str, Any]:
         case {"type": "commands"} | {"type": "default"}:
             return {"type": str(button["type"])}
         case {"type": "web_app", "text": str() as text, "web_app": {"url": str() as url}} if text:
-            return {"type": "web_app", "text": str(text), "web_app": {"url": secure(url)}}
+            return {"type": "web_app", "text": f"{text}", "web_app": {"url": secure(url)}}
     raise bad_request("can't parse menu button: unsupported type specified")
 
 
