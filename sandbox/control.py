@@ -21,6 +21,7 @@ from sandbox.faults import Classify, Dropped, Faults, Handler, Rule, faults_midd
 HEARTBEAT_SECONDS = 15
 CALLS_KEPT = 5000
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+PARAMETERS = web.RequestKey("parameters", dict[str, Any])
 SECRET_FIELDS = {"password", "access_token", "secret_token", "token"}
 
 
@@ -82,7 +83,7 @@ def middlewares(
 
 
 def call_log_middleware(calls: deque[Call], classify: Classify) -> Any:
-    """Give the middleware that logs calls. For multipart bodies the handler sets request["parameters"]."""
+    """Give the middleware that logs calls. For multipart bodies the handler sets request[PARAMETERS]."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -99,8 +100,8 @@ def call_log_middleware(calls: deque[Call], classify: Classify) -> Any:
             call.status = error.status
             raise
         finally:
-            if "parameters" in request:
-                call.body = request["parameters"]
+            if PARAMETERS in request:
+                call.body = request[PARAMETERS]
         call.status = None if isinstance(response, Dropped) else response.status
         return response
 
