@@ -29,7 +29,11 @@ class OutboxMessage(Claimable):
     channel = models.CharField(_("channel"), max_length=10, choices=Channel, default=Channel.TELEGRAM)
     address = models.CharField(_("address"), max_length=200)
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="messages", verbose_name=_("customer")
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        related_name="messages",
+        verbose_name=_("customer"),
     )
     kind = models.CharField(_("kind"), max_length=40)
     dedupe_key = models.CharField(max_length=120, unique=True)

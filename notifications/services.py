@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import translation
 
+from accounts import services as accounts
 from accounts.models import User
 from core import clock
 from core.claims import claim, record
@@ -59,7 +60,7 @@ def claim_due(limit: int) -> list[OutboxMessage]:
 def render(message: OutboxMessage) -> Rendered | None:
     """Return the message in the customer's language, or None if it is no longer true."""
     kind = kinds.KINDS[message.kind]
-    customer = User.objects.get(pk=message.user_id)
+    customer = User.objects.get(telegram_id=int(message.address))
     if not kind.still_true(customer, message.context):
         return None
     with translation.override(customer.language):
@@ -94,8 +95,9 @@ def put_back(message: OutboxMessage, *, seconds: float) -> None:
 
 
 @transaction.atomic
-def retry_failed(message_ids: list[int]) -> int:
+def retry_failed(message_ids: list[int], *, actor: str) -> int:
     """Send failed messages again; returns how many were put back into the outbox."""
-    return OutboxMessage.objects.filter(pk__in=message_ids, state__in=[State.FAILED, State.UNREACHABLE]).update(
-        state=State.PENDING, attempts=0, next_try_at=None, error=""
-    )
+    accounts.note(None, "messages.retried", actor=actor, data={"messages": message_ids})
+    return OutboxMessage.objects.filter(
+        pk__in=message_ids, state__in=[State.FAILED, State.UNREACHABLE]
+    ).update(state=State.PENDING, attempts=0, next_try_at=None, error="")

@@ -24,7 +24,9 @@ class Update(models.Model):
     kind = models.CharField(_("kind"), max_length=30)
     payload = models.JSONField(_("content"), null=True)
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.RECEIVED)
-    screen = models.JSONField(_("screen"), null=True, help_text="Name and plain values of the screen it leads to.")
+    screen = models.JSONField(
+        _("screen"), null=True, help_text="Name and plain values of the screen it leads to."
+    )
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     next_try_at = models.DateTimeField(null=True)
     error = models.TextField(_("error"), blank=True)
@@ -38,7 +40,9 @@ class Update(models.Model):
         ordering = ["-id"]
         constraints = [models.UniqueConstraint(fields=["bot_id", "update_id"], name="update_once")]
         indexes = [
-            models.Index(fields=["id"], condition=models.Q(state__in=["received", "decided"]), name="update_open"),
+            models.Index(
+                fields=["id"], condition=models.Q(state__in=["received", "decided"]), name="update_open"
+            ),
             models.Index(fields=["state", "received_at"]),
         ]
 

@@ -42,3 +42,8 @@ def second_marzban(box: SandboxThread) -> PanelWorld:
 @pytest.fixture
 def installation(db):
     return claim_installation()
+
+
+@pytest.fixture
+def live_db(django_db_serialized_rollback: None, transactional_db: None) -> None:
+    """A database that other threads and processes see too, with the rows that migrations made."""

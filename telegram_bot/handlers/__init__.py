@@ -1,0 +1,79 @@
+"""What a command or a press does: one function each, inside the verb's transaction, returning its screen.
+
+A handler gets the customer and the argument of the command or button. It calls at most one verb and
+never waits for anything outside. A new action is one function and one entry in ACTIONS.
+"""
+
+from collections.abc import Callable
+
+from accounts import services as accounts
+from accounts.errors import CustomerBanned
+from accounts.models import User
+from subscriptions import services as subscriptions
+from subscriptions.errors import NoTrial, TrialTaken
+from telegram_bot.intents import Intent, Kind
+from telegram_bot.screens import Shown
+
+Handler = Callable[[User, str], Shown]
+
+
+def show(name: str) -> Handler:
+    return lambda customer, argument: Shown(name, argument)
+
+
+def show_menu(customer: User, argument: str) -> Shown:
+    return Shown("menu")
+
+
+def show_unknown(customer: User, argument: str) -> Shown:
+    return Shown("menu", "unknown")
+
+
+def take_trial(customer: User, argument: str) -> Shown:
+    """Take the trial; whoever had theirs sees what they hold."""
+    try:
+        subscriptions.take_trial(customer.pk, actor="customer")
+    except (TrialTaken, NoTrial, CustomerBanned):
+        return Shown("trial", "refused")
+    return Shown("key")
+
+
+def choose_language(customer: User, argument: str) -> Shown:
+    if argument not in accounts.LANGUAGES:
+        return Shown("language")
+    customer.language = accounts.choose_language(customer.pk, argument).language
+    return Shown("menu")
+
+
+ACTIONS: dict[str, Handler] = {
+    "menu": show_menu,
+    "trial": take_trial,
+    "key": show("key"),
+    "plans": show("plans"),
+    "profile": show("profile"),
+    "connect": show("connect"),
+    "language": choose_language,
+    "help": show("help"),
+}
+
+COMMANDS: dict[str, Handler] = {
+    "start": show_menu,
+    "menu": show_menu,
+    "key": show("key"),
+    "plans": show("plans"),
+    "profile": show("profile"),
+    "connect": show("connect"),
+    "language": show("language"),
+    "help": show("help"),
+}
+
+
+def respond(customer: User, intent: Intent) -> Shown:
+    """Do what the customer asks for and say which screen follows. Banned customers only see why."""
+    if customer.is_banned:
+        return Shown("banned")
+    if intent.kind is Kind.PRESS:
+        return ACTIONS.get(intent.name, show_menu)(customer, intent.argument)
+    if intent.kind is Kind.COMMAND:
+        return COMMANDS.get(intent.name, show_unknown)(customer, "")
+    return show_unknown(customer, "")

@@ -1,0 +1,1 @@
+"""The bot role: one active process takes updates in, answers them, and sends the outbox."""

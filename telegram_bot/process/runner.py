@@ -1,0 +1,137 @@
+"""The bot process: stand-by until it holds the lease, then active until it loses it or is told to stop."""
+
+import asyncio
+import logging
+import os
+import socket
+import uuid
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError
+
+from core.services import drop_lease, hold_lease, require_installation
+from notifications.channels.telegram import TelegramChannel, make_bot
+from notifications.limiter import Limiter
+from telegram_bot import services
+from telegram_bot.errors import TokenIsWrong
+from telegram_bot.intents import callback_data
+from telegram_bot.process.database import DatabaseThreads
+from telegram_bot.process.delivery import Delivery
+from telegram_bot.process.dispatcher import Dispatcher
+from telegram_bot.process.outbox import OutboxSender
+from telegram_bot.process.poller import Poller
+
+log = logging.getLogger(__name__)
+
+LEASE = "bot"
+LEASE_SECONDS = 10
+RENEW_SECONDS = 3
+WATCH_SECONDS = {"polling": 1.0, "webhook": 0.15}
+
+
+class BotProcess:
+    """One bot role. Two of them may run: one is active, the other takes over within LEASE_SECONDS."""
+
+    def __init__(self) -> None:
+        self._database = DatabaseThreads()
+        self._token = uuid.uuid4()
+        self._holder = f"{socket.gethostname()}:{os.getpid()}"
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ask the process to end; `run` returns once what is in hand is finished."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Run until stopped. Raises InstallationMismatch or TokenIsWrong: a person has to act."""
+        await self._database.run(require_installation)
+        try:
+            while not self._stopping.is_set():
+                if await self._holds_lease():
+                    log.info("active as %s", self._holder)
+                    await self._be_active()
+                else:
+                    await self._pause(1)
+        finally:
+            await self._give_up_lease()
+            self._database.close()
+
+    async def _be_active(self) -> None:
+        async with make_bot() as bot:
+            limiter = Limiter(
+                per_second=settings.TELEGRAM_MESSAGES_PER_SECOND,
+                per_chat_second=settings.TELEGRAM_CHAT_MESSAGES_PER_SECOND,
+            )
+            channel = TelegramChannel(bot, callback_data)
+            dispatcher = Dispatcher(self._database, Delivery(channel, limiter))
+            work = [
+                dispatcher.flush_for_ever(),
+                self._watch_inbox(dispatcher),
+                OutboxSender(self._database, channel, limiter).run(),
+            ]
+            if settings.TELEGRAM_MODE == "polling":
+                work.append(Poller(self._database, dispatcher).run())
+            tasks = [
+                asyncio.ensure_future(each) for each in (*work, self._keep_lease(), self._wait_for_stop())
+            ]
+            tasks.append(asyncio.ensure_future(_raise_when_refused(dispatcher)))
+            try:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await dispatcher.stop()
+
+    async def _watch_inbox(self, dispatcher: Dispatcher) -> None:
+        """Bring in what the poller did not: rows of the webhook, of a crash, and due retries."""
+        while True:
+            try:
+                dispatcher.feed(await self._database.run(services.open_updates))
+            except (DatabaseError, InterfaceError) as failed:
+                log.warning("the inbox waits for the database: %s", failed)
+                await asyncio.sleep(1)
+            await asyncio.sleep(WATCH_SECONDS[settings.TELEGRAM_MODE])
+
+    async def _keep_lease(self) -> None:
+        """Prolong the lease; return when another process has it."""
+        failures = 0
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            try:
+                if not await self._holds_lease():
+                    log.warning("another bot process is active now; standing by")
+                    return
+                failures = 0
+            except (DatabaseError, InterfaceError) as failed:
+                failures += 1
+                log.warning("the lease was not prolonged: %s", failed)
+                if failures * RENEW_SECONDS >= LEASE_SECONDS:
+                    return
+
+    async def _holds_lease(self) -> bool:
+        return await self._database.run(
+            hold_lease, LEASE, holder=self._holder, token=self._token, seconds=LEASE_SECONDS
+        )
+
+    async def _give_up_lease(self) -> None:
+        try:
+            await self._database.run(drop_lease, LEASE, token=self._token)
+        except (DatabaseError, InterfaceError) as failed:
+            log.warning("the lease runs out by itself: %s", failed)
+
+    async def _wait_for_stop(self) -> None:
+        await self._stopping.wait()
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+
+async def _raise_when_refused(dispatcher: Dispatcher) -> None:
+    await dispatcher.token_refused.wait()
+    raise TokenIsWrong("Telegram does not accept TELEGRAM_BOT_TOKEN. Copy it again from @BotFather.")

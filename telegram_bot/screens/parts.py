@@ -1,0 +1,60 @@
+"""What several screens share: buttons, times, bytes."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.utils import formats, timezone
+from django.utils.html import escape
+from django.utils.translation import gettext as _
+
+from notifications.kinds import Button
+
+GIB = 2**30
+
+
+def menu_button() -> Button:
+    return Button(_("☰ Menu"), action="menu")
+
+
+def trial_button() -> Button:
+    return Button(_("🎁 Try for free"), action="trial")
+
+
+def plans_button() -> Button:
+    return Button(_("💳 Plans"), action="plans")
+
+
+def key_button() -> Button:
+    return Button(_("🔑 My key"), action="key")
+
+
+def connect_button() -> Button:
+    return Button(_("📱 How to connect"), action="connect")
+
+
+def help_button() -> Button:
+    return Button(_("💬 Help"), action="help")
+
+
+def shown_time(at: datetime) -> str:
+    """Return a time as people write it in the active language, in the installation's zone, which it names."""
+    return formats.date_format(timezone.localtime(at), "j E Y, H:i T")
+
+
+def shown_traffic(used: int, limit: int) -> str:
+    """Return bytes as GiB, against the limit where there is one."""
+    amount = formats.number_format(used / GIB, decimal_pos=2)
+    if not limit:
+        return _("%(used)s GB, no limit") % {"used": amount}
+    return _("%(used)s of %(limit)s GB") % {
+        "used": amount,
+        "limit": formats.number_format(limit / GIB, decimal_pos=0),
+    }
+
+
+def ask_support() -> str:
+    """Return where to write, or where it is not set up, that an answer here reaches nobody yet."""
+    contact = settings.SUPPORT_CONTACT
+    if contact:
+        return _("Write to us: %(contact)s") % {"contact": escape(contact)}
+    return _("Write to whoever gave you this bot.")
