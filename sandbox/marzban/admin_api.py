@@ -20,7 +20,7 @@ class AdminDoor(Door):
         router.add_post("/api/admin/token", self.token)
         router.add_get("/api/admin", self.current, allow_head=False)
         router.add_post("/api/admin", self.create)
-        router.add_get("/api/admins", self.list, allow_head=False)
+        router.add_get("/api/admins", self.page, allow_head=False)
         router.add_put(NAMED, self.modify)
         router.add_delete(NAMED, self.delete)
         router.add_get("/api/admin/usage/{name}", self.usage, allow_head=False)
@@ -58,7 +58,7 @@ class AdminDoor(Door):
         self.panel.hub.touch()
         return answer(admin.as_json())
 
-    async def list(self, request: web.Request) -> web.Response:
+    async def page(self, request: web.Request) -> web.Response:
         self.sudo(request)
         wanted = request.query.get("username", "").lower()
         found = [admin.as_json() for admin in self.state.admins.values() if wanted in admin.username.lower()]

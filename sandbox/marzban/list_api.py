@@ -21,13 +21,13 @@ THIRTY_DAYS = 30 * 86_400
 
 class ListDoor(Door):
     def add_to(self, router: web.UrlDispatcher) -> None:
-        router.add_get("/api/users", self.list, allow_head=False)
+        router.add_get("/api/users", self.page, allow_head=False)
         router.add_post("/api/users/reset", self.reset_all)
         router.add_get("/api/users/usage", self.usage, allow_head=False)
         router.add_get("/api/users/expired", self.expired, allow_head=False)
         router.add_delete("/api/users/expired", self.delete_expired)
 
-    async def list(self, request: web.Request) -> web.Response:
+    async def page(self, request: web.Request) -> web.Response:
         """Give a page of users. One poisoned row in it fails the whole page."""
         admin = self.admin(request)
         offset, limit = number_of(request, "offset") or 0, number_of(request, "limit")
@@ -36,8 +36,8 @@ class ListDoor(Door):
         for name, is_descending in reversed(order):
             users = sorted(users, key=lambda user: sort_key(getattr(user, name)), reverse=is_descending)
         last = offset + limit if limit is not None and limit > 0 else None
-        page = [self.panel.show(user) for user in islice(users, max(offset, 0), last)]
-        return answer({"users": page, "total": total})
+        shown = [self.panel.show(user) for user in islice(users, max(offset, 0), last)]
+        return answer({"users": shown, "total": total})
 
     def matching(self, request: web.Request, admin: Admin) -> tuple[Iterable[User], int]:
         """Give the users the query asks for, in the order SQLite happens to give them, and how many."""

@@ -28,8 +28,9 @@ def admin_of_token(state: PanelState, token: str, now: float) -> Admin | None:
     """Find whose token it is: None if forged, past its end, or older than the admin's password."""
     try:
         # The panel's own clock decides, and it may have been moved.
-        unchecked = {"verify_exp": False, "verify_iat": False}
-        claims = jwt.decode(token, state.secret, algorithms=["HS256"], options=unchecked)
+        claims = jwt.decode(
+            token, state.secret, algorithms=["HS256"], options={"verify_exp": False, "verify_iat": False}
+        )
     except jwt.InvalidTokenError:
         return None
     if claims.get("exp", math.inf) <= now:

@@ -48,7 +48,7 @@ class Webhooks:
     def queue(self, action: str, username: str, *, by: Admin | None = None, **more: Any) -> None:
         if not self.addresses:
             return
-        event = {"enqueued_at": self.started_at, "send_at": self.started_at, "tries": 0}
+        event: dict[str, Any] = {"enqueued_at": self.started_at, "send_at": self.started_at, "tries": 0}
         event |= {"username": username, "action": action}
         if action not in ("user_limited", "user_expired", "reached_usage_percent", "reached_days_left"):
             event["by"] = by.as_json() if by is not None else None
