@@ -46,7 +46,8 @@ class Bot:
         self.token = token
         self.username = username
         number = int(token.split(":")[0])
-        self.user: dict[str, Any] = {"id": number, "is_bot": True, "first_name": username, "username": username}
+        names = {"first_name": username, "username": username}
+        self.user: dict[str, Any] = {"id": number, "is_bot": True} | names
         self.answer_seconds = ANSWER_SECONDS
         self.chats = Chats()
         self.files = Files()

@@ -30,7 +30,8 @@ def test_broken_html_is_refused_in_the_servers_words(row):
 @pytest.mark.parametrize(
     ("mode", "source", "text", "kinds"),
     [
-        ("MarkdownV2", r"*b* _i_ __u__ ~s~ ||p|| `c`", "b i u s p c", "bold italic underline strikethrough spoiler code"),
+        ("MarkdownV2", r"*b* _i_ __u__", "b i u", "bold italic underline"),
+        ("MarkdownV2", r"~s~ ||p|| `c`", "s p c", "strikethrough spoiler code"),
         ("MarkdownV2", r"a\.b\!", "a.b!", ""),
         ("MarkdownV2", r"[shop](https://shop.example.com)", "shop", "text_link"),
         ("MarkdownV2", "```py\nx = 1```", "x = 1", "pre"),
