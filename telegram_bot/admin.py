@@ -7,10 +7,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from unfold.decorators import display
 
 from core.acts import Act
-from core.staff import HistoryAdmin
+from core.staff import HistoryAdmin, column
 from telegram_bot.models import Update
 from telegram_bot.services import revive
 
@@ -40,9 +39,20 @@ class UpdateAdmin(HistoryAdmin):
     search_fields = ("=update_id",)
     search_help_text = _("Number of the update")
     fields = (
-        "update_id", "kind", "chat_id", "shown_state", "attempts", "next_try_at", "error", "payload", "screen",
-        "received_at", "decided_at", "answered_at", "took",
-    )  # fmt: skip
+        "update_id",
+        "kind",
+        "chat_id",
+        "shown_state",
+        "attempts",
+        "next_try_at",
+        "error",
+        "payload",
+        "screen",
+        "received_at",
+        "decided_at",
+        "answered_at",
+        "took",
+    )
     readonly_fields = fields
     actions = ("work_all_again",)
     acts = (
@@ -66,17 +76,17 @@ class UpdateAdmin(HistoryAdmin):
         said = ngettext("%d update is worked on again.", "%d updates are worked on again.", count)
         messages.success(request, said % count)
 
-    @display(description=_("state"), label=TONES)
+    @column(_("state"), label=TONES)
     def shown_state(self, update: Update) -> tuple[str, str]:
         return update.state, update.get_state_display()
 
-    @display(description=_("took"))
+    @column(_("took"))
     def took(self, update: Update) -> str:
         if update.answered_at is None:
             return "–"
         seconds = (update.answered_at - update.received_at).total_seconds()
         return _("%(seconds).2f s") % {"seconds": seconds}
 
-    @display(description=_("error"))
+    @column(_("error"))
     def short_error(self, update: Update) -> str:
         return update.error[:80]

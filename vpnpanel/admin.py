@@ -7,15 +7,15 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
-from unfold.widgets import UnfoldAdminPasswordInput
+from unfold.widgets import UnfoldAdminPasswordWidget
 
 from accounts.services import note
-from core import jobs
+from core import clock, jobs
 from core.acts import Act
-from core.staff import HistoryAdmin, KeptAdmin, StaffAdmin, link_to, page_of, size
+from core.models import Job
+from core.staff import HistoryAdmin, KeptAdmin, StaffAdmin, column, link_to, page_of, size
 from vpnpanel import services
-from vpnpanel.models import Access, Panel, PanelAccount, PanelGroup, SyncRun
+from vpnpanel.models import LATE_AFTER, Access, Panel, PanelAccount, PanelGroup, SyncRun
 
 PLACEMENTS = {"joining": "info", "serving": "success", "leaving": "warning", "gone": "default"}
 STATES = {"open": "success", "closed": "info", "lost": "danger", "off": "default"}
@@ -28,12 +28,8 @@ class PanelForm(forms.ModelForm):  # type: ignore[type-arg]
         label=_("Password"),
         required=False,
         strip=False,
-        widget=UnfoldAdminPasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
+        widget=UnfoldAdminPasswordWidget(render_value=False, attrs={"autocomplete": "new-password"}),
     )
-
-    class Meta:
-        model = Panel
-        exclude: tuple[str, ...] = ("state",)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -42,7 +38,7 @@ class PanelForm(forms.ModelForm):  # type: ignore[type-arg]
         self.fields["password"].help_text = "" if is_new else _("Leave empty to keep the one we have.")
 
     def clean_password(self) -> str:
-        return self.cleaned_data["password"] or self.instance.password
+        return str(self.cleaned_data["password"] or self.instance.password)
 
     def clean_base_url(self) -> str:
         return str(self.cleaned_data["base_url"]).rstrip("/")
@@ -101,9 +97,7 @@ PANEL_ACTS = (
         "lost",
         Panel.State.LOST,
         _("Lost"),
-        _(
-            "Every customer gets an account on another panel of the groups, and this one's accounts are removed."
-        ),
+        _("Its customers get accounts on other panels of the groups, and its own are removed."),
         "crisis_alert",
         "danger",
     ),
@@ -142,6 +136,11 @@ class PanelAdmin(KeptAdmin):
         (_("Sale"), {"fields": (("groups", "capacity"), "inbounds")}),
     )
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "base_url":
+            kwargs["assume_scheme"] = "https"
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
     def save_model(self, request: HttpRequest, obj: Panel, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         actor = request.user.get_username()
@@ -162,15 +161,15 @@ class PanelAdmin(KeptAdmin):
         )
         return super().change_view(request, object_id, form_url, {**extra, **(extra_context or {})})
 
-    @display(description=_("state"), label=STATES, ordering="state")
+    @column(_("state"), label=STATES, ordering="state")
     def shown_state(self, panel: Panel) -> tuple[str, str]:
         return panel.state, panel.get_state_display()
 
-    @display(description=_("answers"), label={"up": "success", "down": "danger"})
+    @column(_("answers"), label={"up": "success", "down": "danger"})
     def answers(self, panel: Panel) -> tuple[str, Any]:
         return ("up", _("Yes")) if panel.is_up else ("down", _("No"))
 
-    @display(description=_("accounts"), ordering="load")
+    @column(_("accounts"), ordering="load")
     def load_shown(self, panel: Panel) -> str:
         return f"{panel.load} / {panel.capacity}" if panel.capacity else str(panel.load)
 
@@ -181,7 +180,7 @@ def panel_parts(panel_id: str) -> dict[str, Any]:
     return {
         "panel": Panel.objects.filter(pk=panel_id).first(),
         "syncs": list(SyncRun.objects.filter(panel_id=panel_id)[:5]),
-        "jobs": list(jobs.Job.objects.filter(kind__in=("panel_check", "panel_sync"), subject=panel_id)[:5]),
+        "jobs": list(Job.objects.filter(kind__in=("panel_check", "panel_sync"), subject=panel_id)[:5]),
         "accounts": list(accounts.order_by("-id")[:10]),
         "accounts_url": f"{page_of(PanelAccount)}?panel__id__exact={panel_id}",
     }
@@ -202,7 +201,7 @@ class LaggingFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Access]) -> QuerySet[Access]:
         if self.value() == "yes":
-            return queryset.filter(services.lagging())
+            return queryset.filter(is_dirty=True, changed_at__lt=clock.now() - LATE_AFTER)
         return queryset.filter(is_dirty=True).exclude(error="") if self.value() == "failed" else queryset
 
 
@@ -214,17 +213,35 @@ def reconcile(access: Access, values: dict[str, Any], actor: str) -> Any:
 @admin.register(Access)
 class AccessAdmin(HistoryAdmin):
     list_display = (
-        "id", "customer_link", "wanted", "until", "applied", "attempts", "next_try_at", "short_error", "changed_at",
-    )  # fmt: skip
+        "id",
+        "customer_link",
+        "wanted",
+        "until",
+        "applied",
+        "attempts",
+        "next_try_at",
+        "short_error",
+        "changed_at",
+    )
     list_filter = (LaggingFilter, "is_dirty", "is_enabled", "is_gone", "until")
     list_select_related = ("user",)
     search_fields = ("=id",)
     customer_columns = ("user",)
     search_help_text = _("Number or Telegram id")
     fields = (
-        "customer_link", "wanted", "until", "limit_shown", "devices", "groups", "applied", "changed_at", "applied_at",
-        "attempts", "next_try_at", "error",
-    )  # fmt: skip
+        "customer_link",
+        "wanted",
+        "until",
+        "limit_shown",
+        "devices",
+        "groups",
+        "applied",
+        "changed_at",
+        "applied_at",
+        "attempts",
+        "next_try_at",
+        "error",
+    )
     readonly_fields = fields
     acts = (
         Act(
@@ -237,26 +254,26 @@ class AccessAdmin(HistoryAdmin):
         ),
     )
 
-    @display(description=_("customer"))
+    @column(_("customer"))
     def customer_link(self, access: Access) -> str:
         return link_to(access.user)
 
-    @display(description=_("wanted"), label={"on": "success", "off": "danger", "gone": "default"})
+    @column(_("wanted"), label={"on": "success", "off": "danger", "gone": "default"})
     def wanted(self, access: Access) -> tuple[str, Any]:
         if access.is_gone:
             return "gone", _("Removed")
         return ("on", _("Enabled")) if access.is_enabled else ("off", _("Disabled"))
 
-    @display(description=_("applied"), label={"yes": "success", "waits": "warning"})
+    @column(_("applied"), label={"yes": "success", "waits": "warning"})
     def applied(self, access: Access) -> tuple[str, str]:
         shown = f"{access.applied_generation} / {access.generation}"
         return ("waits", shown) if access.is_dirty else ("yes", shown)
 
-    @display(description=_("traffic limit"))
+    @column(_("traffic limit"))
     def limit_shown(self, access: Access) -> Any:
         return size(access.traffic_limit) if access.traffic_limit else _("no limit")
 
-    @display(description=_("error"))
+    @column(_("error"))
     def short_error(self, access: Access) -> str:
         return access.error[:80]
 
@@ -264,32 +281,52 @@ class AccessAdmin(HistoryAdmin):
 @admin.register(PanelAccount)
 class PanelAccountAdmin(HistoryAdmin):
     list_display = (
-        "name", "panel", "customer_link", "shown_placement", "observed_status", "observed_until", "used", "online_at",
-    )  # fmt: skip
+        "name",
+        "panel",
+        "customer_link",
+        "shown_placement",
+        "observed_status",
+        "observed_until",
+        "used",
+        "online_at",
+    )
     list_filter = ("placement", "panel")
     list_select_related = ("panel", "access__user")
     search_fields = ("=name",)
     search_help_text = _("Account name on the panel")
     fields = (
-        "name", "panel", "customer_link", "access_link", "shown_placement", "applied_generation", "observed_status",
-        "observed_until", "observed_limit", "used", "online_at", "observed_at", "error", "joined_at", "serving_at",
+        "name",
+        "panel",
+        "customer_link",
+        "access_link",
+        "shown_placement",
+        "applied_generation",
+        "observed_status",
+        "observed_until",
+        "observed_limit",
+        "used",
+        "online_at",
+        "observed_at",
+        "error",
+        "joined_at",
+        "serving_at",
         "gone_at",
-    )  # fmt: skip
+    )
     readonly_fields = fields
 
-    @display(description=_("customer"))
+    @column(_("customer"))
     def customer_link(self, account: PanelAccount) -> str:
         return link_to(account.access.user)
 
-    @display(description=_("access"))
+    @column(_("access"))
     def access_link(self, account: PanelAccount) -> str:
         return link_to(account.access)
 
-    @display(description=_("placement"), label=PLACEMENTS, ordering="placement")
+    @column(_("placement"), label=PLACEMENTS, ordering="placement")
     def shown_placement(self, account: PanelAccount) -> tuple[str, str]:
         return account.placement, account.get_placement_display()
 
-    @display(description=_("used"), ordering="used_bytes")
+    @column(_("used"), ordering="used_bytes")
     def used(self, account: PanelAccount) -> str:
         return size(account.used_bytes)
 
@@ -297,8 +334,16 @@ class PanelAccountAdmin(HistoryAdmin):
 @admin.register(SyncRun)
 class SyncRunAdmin(HistoryAdmin):
     list_display = (
-        "started_at", "panel", "finished_at", "calls", "accounts", "drifted", "missing", "foreign", "error",
-    )  # fmt: skip
+        "started_at",
+        "panel",
+        "finished_at",
+        "calls",
+        "accounts",
+        "drifted",
+        "missing",
+        "foreign",
+        "error",
+    )
     list_filter = ("panel", "started_at")
     list_select_related = ("panel",)
     fields = list_display

@@ -1,0 +1,77 @@
+"""Plans with their prices: one page, as staff think of them (prices are this room's)."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts.services import note
+from billing.models import Price
+from core.staff import Inline, KeptAdmin, column, size
+from subscriptions.models import Plan
+
+
+class PriceInline(Inline):
+    model = Price
+    extra = 0
+
+
+@admin.register(Plan)
+class PlanAdmin(KeptAdmin):
+    list_display = (
+        "name_shown",
+        "code",
+        "days",
+        "traffic_shown",
+        "devices_shown",
+        "prices_shown",
+        "on_sale",
+        "position",
+    )
+    list_filter = ("is_open", "is_trial")
+    fieldsets = (
+        (None, {"fields": (("code", "position"), ("name_en", "name_ru"), ("about_en", "about_ru"))}),
+        (_("What it gives"), {"fields": (("days", "traffic_limit", "devices"), "groups")}),
+        (_("Sale"), {"fields": (("is_open", "is_trial"),)}),
+    )
+    inlines = (PriceInline,)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("prices")
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        changed = {name: str(form.cleaned_data.get(name)) for name in form.changed_data}
+        changed |= {
+            f"price {price.instance.currency}": str(price.instance.amount)
+            for formset in formsets
+            for price in formset.forms
+            if price.has_changed()
+        }
+        if changed:
+            action = "plan.changed" if change else "plan.added"
+            actor = request.user.get_username()
+            note(None, action, actor=actor, subject=f"plan:{form.instance.code}", data=changed)
+
+    @column(_("plan"), ordering="name_en", header=True)
+    def name_shown(self, plan: Plan) -> tuple[str, str]:
+        return plan.name, plan.about[:60]
+
+    @column(_("traffic"), ordering="traffic_limit")
+    def traffic_shown(self, plan: Plan) -> str:
+        return size(plan.traffic_limit) if plan.traffic_limit else _("no limit")
+
+    @column(_("devices"), ordering="devices")
+    def devices_shown(self, plan: Plan) -> str:
+        return str(plan.devices) if plan.devices else _("no limit")
+
+    @column(_("prices"))
+    def prices_shown(self, plan: Plan) -> str:
+        return ", ".join(str(price) for price in plan.prices.all()) or _("free")
+
+    @column(_("sale"), label={"open": "success", "trial": "info", "closed": "default"})
+    def on_sale(self, plan: Plan) -> tuple[str, Any]:
+        if not plan.is_open:
+            return "closed", _("Not on sale")
+        return ("trial", _("Trial")) if plan.is_trial else ("open", _("On sale"))

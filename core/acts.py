@@ -1,0 +1,154 @@
+"""Acts: what staff do to one row from its page. Shown first, then confirmed, then done by one verb.
+
+An admin lists its acts; each gets an address of its own. A GET never changes anything. The first POST
+of a form shows what would change; the second, with `confirm`, does it. Whatever must not happen twice
+carries a `form_uuid` that is made when the form is first shown.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from unfold import widgets
+
+from core.errors import ShopError
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as Text
+
+    from core.staff import StaffAdmin
+else:
+    Text = str
+
+
+@dataclass(frozen=True)
+class Change:
+    """One value as it is and as it would be."""
+
+    label: "str | Text"
+    before: Any
+    after: Any
+
+
+class ActForm(forms.Form):
+    """What an act asks for. The base asks for nothing: such an act is only confirmed."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            if type(field.widget) in STYLED:
+                styled = STYLED[type(field.widget)](field.widget.attrs)
+                styled.is_required = field.required
+                field.widget = styled
+
+
+STYLED: dict[type[forms.Widget], type[forms.Widget]] = {
+    forms.TextInput: widgets.UnfoldAdminTextInputWidget,
+    forms.NumberInput: widgets.UnfoldAdminIntegerFieldWidget,
+    forms.Textarea: widgets.UnfoldAdminTextareaWidget,
+}
+
+
+def nothing(subject: Any, values: dict[str, Any]) -> list[Change]:
+    return []
+
+
+def always(subject: Any) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Act:
+    """One thing staff may do to a row.
+
+    `run(subject, values, actor)` calls one verb and returns the sentence that tells staff what happened.
+    `is_harmless` acts are done at the first press, without a page that asks.
+    """
+
+    name: str
+    title: "str | Text"
+    permission: str
+    run: Callable[[Any, dict[str, Any], str], "str | Text"]
+    about: "str | Text" = ""
+    form: type[ActForm] = ActForm
+    changes: Callable[[Any, dict[str, Any]], list[Change]] = nothing
+    is_possible: Callable[[Any], bool] = always
+    icon: str = ""
+    tone: str = "default"
+    is_harmless: bool = False
+
+
+@dataclass(frozen=True)
+class Button:
+    """An act that may be done to a row now, with its address."""
+
+    act: Act
+    url: str
+
+
+def buttons(model_admin: "StaffAdmin", request: HttpRequest, subject: Any) -> list[Button]:
+    """Return what this member of staff may do to `subject` as it is now. Runs no query of its own."""
+    return [
+        Button(act, address(model_admin, act, subject))
+        for act in model_admin.acts
+        if request.user.has_perm(act.permission) and act.is_possible(subject)
+    ]
+
+
+def address(model_admin: "StaffAdmin", act: Act, subject: Any) -> str:
+    opts = model_admin.opts
+    return reverse(f"admin:{opts.app_label}_{opts.model_name}_act", args=[subject.pk, act.name])
+
+
+def act_view(model_admin: "StaffAdmin", request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+    """Show an act's form, then what it would change, and do it once it is confirmed."""
+    act = next((act for act in model_admin.acts if act.name == name), None)
+    subject = model_admin.get_object(request, object_id)
+    if act is None or subject is None:
+        raise Http404
+    if not request.user.has_perm(act.permission):
+        raise PermissionDenied
+    form = act.form(request.POST if request.method == "POST" else None)
+    is_confirmed = request.method == "POST" and (act.is_harmless or "confirm" in request.POST)
+    if is_confirmed and form.is_valid() and _run(act, request, subject, form.cleaned_data):
+        return HttpResponseRedirect(_back(model_admin, request, subject))
+    is_asking = request.method == "POST" and form.is_valid() and not is_confirmed
+    has_questions = any(not field.is_hidden for field in form)
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "opts": model_admin.opts,
+        "original": subject,
+        "title": act.title,
+        "act": act,
+        "form": form,
+        "is_last_step": is_asking or not has_questions,
+        "changes": act.changes(subject, form.cleaned_data if is_asking else {}),
+        "next": request.POST.get("next") or request.GET.get("next", ""),
+        "back": _back(model_admin, request, subject),
+    }
+    request.current_app = model_admin.admin_site.name
+    return TemplateResponse(request, "admin/act.html", context)
+
+
+def _run(act: Act, request: HttpRequest, subject: Any, values: dict[str, Any]) -> bool:
+    try:
+        messages.success(request, str(act.run(subject, values, request.user.get_username())))
+    except ShopError as refused:
+        messages.error(request, str(refused))
+        return act.is_harmless
+    return True
+
+
+def _back(model_admin: "StaffAdmin", request: HttpRequest, subject: Any) -> str:
+    asked = request.POST.get("next") or request.GET.get("next", "")
+    if url_has_allowed_host_and_scheme(asked, {request.get_host()}, require_https=request.is_secure()):
+        return asked
+    opts = model_admin.opts
+    return reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[subject.pk])

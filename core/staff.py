@@ -1,0 +1,186 @@
+"""What lists and pages of the admin have in common: cheap at a million rows, read-only where verbs rule."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from django.contrib.auth import get_user_model
+from django.core.paginator import Page, Paginator
+from django.db import connection
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import filesizeformat
+from django.urls import URLPattern, path, reverse
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+
+from core.acts import Act, act_view, buttons
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin, TabularInline
+
+    Base = ModelAdmin[Any]
+    Pages = Paginator[Any]
+    Inline = TabularInline[Any, Any]
+else:
+    Pages = Paginator
+    from unfold.admin import ModelAdmin as Base
+    from unfold.admin import TabularInline as Inline  # noqa: F401 (for the rooms' admins)
+
+COUNT_UP_TO = 10_000
+
+
+class BoundedPaginator(Pages):
+    """Pages without counting millions of rows.
+
+    A whole table is estimated from PostgreSQL's statistics once it is large, and its far half is read from
+    the end, so that no page skips more than half of the rows. A filtered list is counted up to COUNT_UP_TO,
+    beyond which a narrower filter serves better than page 201.
+    """
+
+    is_whole_table = False
+
+    @cached_property
+    def count(self) -> int:
+        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]
+        if not self.is_whole_table:
+            return rows.order_by()[: COUNT_UP_TO + 1].count()
+        estimate = estimated_rows(rows.model)
+        return estimate if estimate > COUNT_UP_TO else rows.count()
+
+    def page(self, number: Any) -> "Page[Any]":
+        number = self.validate_number(number)
+        first = (number - 1) * self.per_page
+        last = min(first + self.per_page, self.count)
+        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]
+        if not self.is_whole_table or first <= self.count // 2:
+            return Page(rows[first:last], number, self)
+        return Page(list(rows.reverse()[self.count - last : self.count - first])[::-1], number, self)
+
+
+def estimated_rows(model: type[Model]) -> int:
+    """Return how many rows PostgreSQL thinks the table has; 0 where nothing is known."""
+    if connection.vendor != "postgresql":
+        return 0
+    with connection.cursor() as cursor:
+        table = [model._meta.db_table]
+        cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", table)
+        return max(int(cursor.fetchone()[0]), 0)
+
+
+class StaffAdmin(Base):
+    """A model that staff may edit, with acts on its page."""
+
+    show_full_result_count = False
+    list_per_page = 50
+    paginator = BoundedPaginator
+    list_filter_sheet = True
+    change_form_outer_before_template = "admin/acts.html"
+    acts: tuple[Act, ...] = ()
+    customer_columns: tuple[str, ...] = ()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find by the search fields, or by a customer's Telegram id in any of `customer_columns`.
+
+        The customer is looked up first: a search across a join would read the whole table.
+        """
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        digits = search_term.strip()
+        if self.customer_columns and digits.isdigit() and len(digits) < 19:
+            people = get_user_model()._default_manager.filter(telegram_id=int(digits))
+            if customer := people.values_list("pk", flat=True).first():
+                found |= queryset.filter(
+                    Q(*((name, customer) for name in self.customer_columns), _connector=Q.OR)
+                )
+        return found, may_repeat
+
+    def get_paginator(
+        self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **kwargs: Any
+    ) -> BoundedPaginator:
+        paginator = BoundedPaginator(queryset, per_page, *args, **kwargs)
+        paginator.is_whole_table = queryset.query.where == self.get_queryset(request).query.where
+        return paginator
+
+    def get_urls(self) -> list[URLPattern]:
+        opts = self.opts
+        view = self.admin_site.admin_view(partial(act_view, self))
+        name = f"{opts.app_label}_{opts.model_name}_act"
+        return [path("<path:object_id>/do/<slug:name>/", view, name=name), *super().get_urls()]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        extra = {**(extra_context or {})}
+        if self.acts and request.method == "GET":
+            subject = self.get_object(request, object_id)
+            extra["act_buttons"] = buttons(self, request, subject) if subject is not None else []
+        return super().change_view(request, object_id, form_url, extra)
+
+
+class HistoryAdmin(StaffAdmin):
+    """Rows that only verbs write: staff look, and act through the buttons."""
+
+    actions: Sequence[Callable[..., Any] | str] | None = ()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class KeptAdmin(StaffAdmin):
+    """Rows that staff edit but never delete, because others refer to them."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def column(
+    description: Any,
+    *,
+    label: dict[Any, str] | None = None,
+    ordering: str | None = None,
+    header: bool | None = None,
+) -> Callable[[Method], Method]:
+    """Name a computed column. With `label`, its (value, text) is shown as a badge of the value's tone."""
+    named = display(description=description, label=label, ordering=ordering, header=header)
+    return cast("Callable[[Method], Method]", named)
+
+
+def page_of(model: type[Model] | Model, pk: Any = None) -> str:
+    """Return the address of a row's page, or of the list of a model."""
+    opts = model._meta
+    if pk is None and isinstance(model, Model):
+        pk = model.pk
+    if pk is None:
+        return reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
+    return reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[pk])
+
+
+def link_to(row: Model | None, text: str = "") -> str | SafeString:
+    """Return a link to a row's page, or a dash for none."""
+    return (
+        "–"
+        if row is None
+        else format_html('<a class="bo-link" href="{}">{}</a>', page_of(row), text or str(row))
+    )
+
+
+def size(amount: int) -> str:
+    """Return an amount of bytes as people read it."""
+    return filesizeformat(amount)

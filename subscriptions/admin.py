@@ -1,0 +1,225 @@
+"""What customers hold, for staff. What moves it are the verbs of `subscriptions.services`."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.template.defaultfilters import date
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from core import clock
+from core.acts import Act, ActForm, Change
+from core.staff import HistoryAdmin, column, link_to
+from subscriptions import services
+from subscriptions.models import Grant, Subscription
+from subscriptions.services.grants import MOST_STAFF_DAYS
+from vpnpanel.services import request_reconcile
+
+TONES = {"active": "success", "expired": "default", "disabled": "danger"}
+
+
+def shown_time(moment: Any) -> str:
+    return date(timezone.localtime(moment), "DATETIME_FORMAT")
+
+
+class ReasonForm(ActForm):
+    reason = forms.CharField(
+        label=_("Reason"), max_length=300, help_text=_("Kept in the trail; staff read it.")
+    )
+
+
+class ExtendForm(ReasonForm):
+    days = forms.IntegerField(label=_("Days"), min_value=1, max_value=MOST_STAFF_DAYS)
+    form_uuid = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+    field_order = ("days", "reason", "form_uuid")
+
+
+def new_end(subscription: Subscription, values: dict[str, Any]) -> list[Change]:
+    if "days" not in values:
+        return []
+    start = max(subscription.expires_at, clock.now())
+    end = start + timedelta(days=values["days"])
+    return [Change(_("Ends"), shown_time(subscription.expires_at), shown_time(end))]
+
+
+def extend(subscription: Subscription, values: dict[str, Any], actor: str) -> str:
+    grant = services.extend_by_staff(
+        subscription.pk,
+        days=values["days"],
+        reason=values["reason"],
+        form_uuid=values["form_uuid"],
+        actor=actor,
+    )
+    said = ngettext(
+        "Extended by %(days)d day. It ends %(end)s.",
+        "Extended by %(days)d days. It ends %(end)s.",
+        values["days"],
+    )
+    return said % {"days": values["days"], "end": shown_time(grant.ends_after)}
+
+
+def disable(subscription: Subscription, values: dict[str, Any], actor: str) -> Any:
+    services.disable(subscription.pk, reason=values["reason"], actor=actor)
+    return _("Disabled. The panels follow within seconds, the bought time stays.")
+
+
+def enable(subscription: Subscription, values: dict[str, Any], actor: str) -> Any:
+    services.enable(subscription.pk, actor=actor)
+    return _("Enabled. The panels follow within seconds.")
+
+
+def rotate_link(subscription: Subscription, values: dict[str, Any], actor: str) -> Any:
+    services.rotate_link(subscription.pk, actor=actor)
+    return _("The customer has a new link; the old one answers nothing from now on.")
+
+
+def reconcile(subscription: Subscription, values: dict[str, Any], actor: str) -> Any:
+    request_reconcile([subscription.access_id])
+    return _("The access is compared with its panels now.")
+
+
+CHANGE = "subscriptions.change_subscription"
+ACTS = (
+    Act(
+        name="extend",
+        title=_("Extend"),
+        about=_("Days are added after the end, or from now if it is over."),
+        permission=CHANGE,
+        run=extend,
+        form=ExtendForm,
+        changes=new_end,
+        icon="more_time",
+        tone="primary",
+    ),
+    Act(
+        name="reconcile",
+        title=_("Reconcile now"),
+        about=_("Compare the access with its panels and repair what differs."),
+        permission=CHANGE,
+        run=reconcile,
+        icon="sync",
+        is_harmless=True,
+    ),
+    Act(
+        name="rotate-link",
+        title=_("New link"),
+        about=_("The customer gets a new link and is told; the old one stops working in their app."),
+        permission=CHANGE,
+        run=rotate_link,
+        icon="link",
+    ),
+    Act(
+        name="disable",
+        title=_("Disable"),
+        about=_("The customer is cut off until you enable it again. The bought time goes on running."),
+        permission=CHANGE,
+        run=disable,
+        form=ReasonForm,
+        is_possible=lambda subscription: not subscription.is_disabled,
+        icon="block",
+        tone="danger",
+    ),
+    Act(
+        name="enable",
+        title=_("Enable"),
+        about=_("The customer gets through again for what is left of the time."),
+        permission=CHANGE,
+        run=enable,
+        is_possible=lambda subscription: subscription.is_disabled,
+        icon="check_circle",
+        tone="primary",
+    ),
+)
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(HistoryAdmin):
+    list_display = ("id", "customer_link", "plan", "shown_state", "expires_at", "access_link", "created_at")
+    list_filter = ("state", "is_disabled", "plan", "expires_at")
+    list_select_related = ("user", "plan", "access")
+    search_fields = ("=id",)
+    customer_columns = ("user",)
+    search_help_text = _("Number or Telegram id")
+    fields = (
+        "customer_link",
+        "plan",
+        "shown_state",
+        "expires_at",
+        "is_disabled",
+        "disabled_reason",
+        "access_link",
+        "created_at",
+    )
+    readonly_fields = fields
+    acts = ACTS
+
+    @column(_("customer"))
+    def customer_link(self, subscription: Subscription) -> str:
+        return link_to(subscription.user)
+
+    @column(_("access"))
+    def access_link(self, subscription: Subscription) -> str:
+        return link_to(subscription.access)
+
+    @column(_("state"), label=TONES, ordering="state")
+    def shown_state(self, subscription: Subscription) -> tuple[str, Any]:
+        if subscription.is_disabled:
+            return "disabled", _("Disabled")
+        return subscription.state, subscription.get_state_display()
+
+
+@admin.register(Grant)
+class GrantAdmin(HistoryAdmin):
+    list_display = (
+        "id",
+        "source",
+        "customer_link",
+        "days",
+        "shown_state",
+        "actor",
+        "reason",
+        "ends_after",
+        "created_at",
+    )
+    list_filter = ("state", "created_at")
+    list_select_related = ("subscription__user",)
+    search_fields = ("=source",)
+    search_help_text = _("Source")
+    fields = (
+        "source",
+        "customer_link",
+        "subscription_link",
+        "days",
+        "traffic",
+        "devices",
+        "shown_state",
+        "reason",
+        "actor",
+        "ends_before",
+        "ends_after",
+        "revoked_seconds",
+        "revoked_at",
+        "created_at",
+    )
+    readonly_fields = fields
+
+    @column(_("customer"))
+    def customer_link(self, grant: Grant) -> str:
+        return link_to(grant.subscription.user)
+
+    @column(_("subscription"))
+    def subscription_link(self, grant: Grant) -> str:
+        return link_to(grant.subscription)
+
+    @column(_("days"), ordering="seconds")
+    def days(self, grant: Grant) -> str:
+        return format_html("{}", f"{grant.seconds / clock.DAY.total_seconds():g}")
+
+    @column(_("state"), label={"given": "success", "revoked": "warning"})
+    def shown_state(self, grant: Grant) -> tuple[str, str]:
+        return grant.state, grant.get_state_display()
