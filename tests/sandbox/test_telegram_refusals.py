@@ -2,28 +2,7 @@
 
 import pytest
 
-from tests.sandbox.telegram_server import GO, TOKEN, Refused, TelegramServer, png, rows
-
-
-@pytest.fixture
-async def world(server: TelegramServer) -> TelegramServer:
-    """Chats in every state; in chat 7: 1 the customer's, 2 a menu, 3 a photo."""
-    menu = {"chat_id": 7, "text": "<b>Menu</b>", "parse_mode": "HTML", "reply_markup": GO}
-    await server.call("sendMessage", **menu)
-    await server.upload("sendPhoto", "photo", png(), chat_id=7)
-    await server.emu("users", user_id=8)
-    await server.say(user_id=9)
-    await server.emu("block", user_id=9)
-    await server.say(user_id=10)
-    await server.emu("deactivate", user_id=10)
-    await server.emu("users", user_id=11, unreachable=True)
-    await server.emu("users", user_id=12, is_bot=True)
-    await server.emu("groups", id=-1001, bot_status="kicked")
-    await server.emu("groups", id=-1002, type="channel", bot_status="left")
-    await server.emu("groups", id=-1003, type="group", bot_status="deleted")
-    await server.emu("groups", id=-1004, type="group", migrated_to=-1005)
-    await server.emu("groups", id=-1005)
-    return server
+from tests.sandbox.telegram_server import TOKEN, Refused, rows
 
 
 @pytest.mark.parametrize("row", rows("refusals"), ids=lambda row: row["case"])
