@@ -1,6 +1,6 @@
 // The raw log: what the shop asked of Telegram and the panels.
 
-import { h, redraw } from "./dom.js";
+import { drawRows, h } from "./dom.js";
 import { t } from "./i18n.js";
 import { shown } from "./toast.js";
 
@@ -8,12 +8,16 @@ const SHOWN = 60;
 const LOOK_EVERY_MS = 1_500;
 
 function line({ target, call }) {
+  const key = `${target.label} ${call.at} ${call.call}`;
+  return { key, print: String(call.status), build: () => lineNode(target, call, key) };
+}
+
+function lineNode(target, call, key) {
   const tone = call.status === null ? "lost" : call.status < 400 ? "good" : "bad";
   const at = new Date(call.at * 1000).toLocaleTimeString("en-GB");
-  return h("details", { dataset: { id: `${target.label} ${call.at} ${call.call}` } },
-    h("summary", { dataset: { key: `${target.label} ${call.at} ${call.call}` } },
-      h("time", {}, at), h("small", {}, target.label), h("code", {}, call.call), h("b", { class: tone }, call.status ?? t("dropped"))),
-    h("pre", {}, JSON.stringify(call.parameters, null, 1)));
+  return h("details", {}, h("summary", { dataset: { key } },
+    h("time", {}, at), h("small", {}, target.label), h("code", {}, call.call), h("b", { class: tone }, call.status ?? t("dropped"))),
+  h("pre", {}, JSON.stringify(call.parameters, null, 1)));
 }
 
 /** Draw the log into the <details> `section`; asks only while it is open. */
@@ -24,10 +28,7 @@ export function showCalls(section, targets) {
   const look = async () => {
     const lists = await Promise.all(chosen().map(async (target) => (await target.door.calls(SHOWN)).map((call) => ({ target, call }))));
     const rows = lists.flat().filter(({ call }) => call.call !== "getUpdates").sort((a, b) => b.call.at - a.call.at).slice(0, SHOWN);
-    const open = new Set([...list.querySelectorAll("details[open]")].map((details) => details.dataset.id));
-    const drawn = rows.map(line);
-    for (const details of drawn) details.open = open.has(details.dataset.id);
-    redraw(list, drawn.length ? drawn : h("p", { class: "nothing" }, t("noCalls")));
+    drawRows(list, rows.map(line), h("p", { class: "nothing" }, t("noCalls")));
   };
   const clear = shown(async () => {
     for (const { door } of chosen()) await door.forgetCalls();

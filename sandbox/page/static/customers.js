@@ -1,7 +1,7 @@
 // The pretend customers: who they are, what was said last, and new ones.
 
 import { telegram } from "./api.js";
-import { avatar, h, icon, iconButton, perFrame, redraw } from "./dom.js";
+import { avatar, drawRows, h, icon, iconButton, perFrame } from "./dom.js";
 import { clockTime, t } from "./i18n.js";
 import { summary } from "./message.js";
 import { shown } from "./toast.js";
@@ -15,6 +15,11 @@ function row(user) {
   const last = transcript(user.user_id).at(-1);
   const count = unread.get(user.user_id);
   const state = user.deactivated ? t("gone") : user.blocked ? t("blockedBot") : null;
+  const build = () => face(user, last, count, state);
+  return { key: user.user_id, print: JSON.stringify([user, last, count, state, user.user_id === view.user]), build };
+}
+
+function face(user, last, count, state) {
   return h("button", {
     type: "button", class: "customer", "aria-current": user.user_id === view.user ? "true" : null,
     dataset: { user: user.user_id, key: `user:${user.user_id}` }, onclick: () => choose(user.user_id),
@@ -77,7 +82,7 @@ export function showCustomers(nav) {
     const found = [...users.values()].filter((user) => `${fullName(user)} ${user.username ?? ""} ${user.user_id}`.toLowerCase().includes(wanted));
     const lastTalk = new Map(found.map((user) => [user.user_id, transcript(user.user_id).at(-1)?.date ?? 0]));
     found.sort((a, b) => lastTalk.get(b.user_id) - lastTalk.get(a.user_id) || a.user_id - b.user_id);
-    redraw(list, found.map(row));
+    drawRows(list, found.map(row));
   });
   for (const kind of ["users", "chat", "view"]) on(kind, draw);
 }

@@ -99,11 +99,20 @@ export function arrange(container, wanted) {
   wanted.forEach((child, i) => { if (container.childNodes[i] !== child) container.insertBefore(child, container.childNodes[i] ?? null); });
 }
 
-/** Put back the focus on the element of the same `data-key` after its container was drawn anew. */
-export function redraw(container, ...children) {
-  const key = container.contains(document.activeElement) ? document.activeElement.dataset.key : null;
-  const top = container.scrollTop;
-  container.replaceChildren(...children.flat(Infinity).filter(Boolean));
-  container.scrollTop = top;
-  if (key) container.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
+const drawn = new WeakMap();
+
+/**
+ * Draw a list whose rows are {key, print, build}: a row is built anew only when its print changed, so that a click
+ * or the focus is not lost to a refresh. `empty` is shown when there are none.
+ */
+export function drawRows(container, rows, empty) {
+  const old = drawn.get(container) ?? new Map();
+  const focused = container.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+  const kept = new Map(rows.map(({ key, print, build }) => {
+    const known = old.get(key);
+    return [key, known?.print === print ? known : { print, node: build(known !== undefined) }];
+  }));
+  drawn.set(container, kept);
+  arrange(container, kept.size || !empty ? [...kept.values()].map(({ node }) => node) : [empty]);
+  if (focused && !container.contains(document.activeElement)) container.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
 }

@@ -1,6 +1,6 @@
 // Trouble on demand, for Telegram and each panel, and how much of it happened.
 
-import { coalesce, h, icon, redraw } from "./dom.js";
+import { coalesce, h, icon } from "./dom.js";
 import { t } from "./i18n.js";
 import { shown, toast } from "./toast.js";
 import { emit, on } from "./world.js";
@@ -80,8 +80,8 @@ export function showFaults(place, targets) {
   const fired = h("div");
   const look = coalesce(async () => {
     const states = await Promise.all(targets.map(async (target) => ({ target, state: await target.door.faults() })));
-    redraw(rules, states.flatMap(({ target, state }) => state.rules.map((rule) => ruleLine(target, rule))));
-    redraw(fired, counters(states));
+    rules.replaceChildren(...states.flatMap(({ target, state }) => state.rules.map((rule) => ruleLine(target, rule))));
+    fired.replaceChildren(counters(states));
     emit("trouble", states.some(({ state }) => state.rules.length || state.down));
   });
   const healAll = shown(async () => {

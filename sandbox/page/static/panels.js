@@ -1,7 +1,7 @@
 // What each panel holds: the accounts its core would let in.
 
 import { panel } from "./api.js";
-import { coalesce, h, icon, iconButton, redraw } from "./dom.js";
+import { coalesce, drawRows, h, icon, iconButton } from "./dom.js";
 import { bytes, span, t } from "./i18n.js";
 import { copy, shown } from "./toast.js";
 import { emit, on } from "./world.js";
@@ -12,7 +12,6 @@ const LOOK_EVERY_MS = 10_000;
 class PanelCard {
   constructor({ name, url }) {
     this.panel = panel(name);
-    this.prints = new Map();
     this.count = h("small");
     this.light = h("i", { class: "light" });
     this.plug = h("input", { type: "checkbox", role: "switch", "aria-label": t("unplugHint"), onchange: shown(() => this.setOutage()) });
@@ -38,18 +37,21 @@ class PanelCard {
     this.node.classList.toggle("down", faults.down);
     this.light.title = t(faults.down ? "unplugged" : "answering");
     this.count.textContent = faults.down ? t("unplugged") : t("accounts", { n: accounts.length });
-    redraw(this.list, accounts.length ? accounts.map((account) => this.row(account, clock.now)) : h("p", { class: "nothing" }, t("noAccounts")));
+    drawRows(this.list, accounts.map((account) => this.row(account, clock.now)), h("p", { class: "nothing" }, t("noAccounts")));
     if (accounts.length) emit("accounts", accounts.length);
   }
 
   row(account, now) {
-    const print = JSON.stringify([account.status, account.expire, account.data_limit, account.used_traffic]);
-    const old = this.prints.get(account.username);
-    this.prints.set(account.username, print);
+    const left = ends(account.expire, now);
+    const shownFields = [account.status, left, account.data_limit, account.used_traffic, account.can_connect];
+    return { key: account.key ?? account.username, print: JSON.stringify(shownFields), build: (known) => this.rowNode(account, left, known) };
+  }
+
+  rowNode(account, left, known) {
     const act = (name) => ({ dataset: { key: `${name}:${account.username}` } });
-    return h("div", { class: old !== undefined && old !== print ? "account changed" : "account" },
+    return h("div", { class: known ? "account changed" : "account" },
       h("span", {}, admission(account), h("code", { title: [account.username, account.note].filter(Boolean).join("\n") }, account.username),
-        statusChip(account), h("small", { class: "ends" }, ends(account.expire, now))),
+        statusChip(account), h("small", { class: "ends" }, left)),
       h("span", {}, traffic(account), h("span", { class: "account-actions" },
         account.links?.length ? iconButton("copy", t("copyLinks"), () => copy(account.links.join("\n")), act("copy")) : null,
         account.zombie ? null : [
