@@ -8,7 +8,7 @@ import logging
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -17,6 +17,7 @@ from django.db.models import Q
 from core import clock
 from core.claims import claim, record
 from core.models import Job
+from core.retention import delete_in_batches
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,11 @@ def cancel(job_id: int) -> bool:
     return bool(
         Job.objects.filter(pk=job_id, state__in=Job.OPEN).update(state=Job.State.CANCELLED, finished_at=clock.now())
     )
+
+
+def remove_finished(before: datetime) -> int:
+    """Delete jobs that were over before then; open ones stay, however old."""
+    return delete_in_batches(Job.objects.filter(finished_at__lt=before).exclude(state__in=Job.OPEN))
 
 
 def run_due(*, most_steps: int = 50) -> int:
