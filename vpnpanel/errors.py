@@ -27,5 +27,9 @@ class AccountMissing(PanelError):
     permanent = True
 
 
+class PanelUnfit(ShopError):
+    """What was given for a panel cannot be used: the message says which value and why."""
+
+
 class NoPanel(ShopError):
     """No panel of the groups is open, answering and below its capacity."""

@@ -5,15 +5,13 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from django.db.models import Q
-
 from core import clock
-from core.retention import BATCH
 from core.services import require_installation
+from vpnpanel import backlog
 from vpnpanel.connections import ask
 from vpnpanel.drivers.base import Figures
 from vpnpanel.errors import PanelError
-from vpnpanel.models import Access, Panel, PanelAccount
+from vpnpanel.models import Panel
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +46,7 @@ def probe() -> list[Panel]:
     require_installation()
     looks = look_at_all(Panel.objects.exclude(state=Panel.State.OFF))
     back = [seen.panel for seen in looks if _note(seen)]
-    release_leaving()
+    backlog.release_leaving()
     return back
 
 
@@ -59,15 +57,14 @@ def read_figures() -> int:
     for seen in looks:
         _note(seen)
         if seen.figures is not None:
-            figures = {
-                "accounts": seen.figures.accounts,
-                "online": seen.figures.online,
-                "details": seen.figures.details,
-            }
-            Panel.objects.filter(pk=seen.panel.pk).update(
-                figures=figures, figures_at=clock.now(), version=seen.figures.version
-            )
+            keep_figures(seen.panel, seen.figures)
     return sum(seen.figures is not None for seen in looks)
+
+
+def keep_figures(panel: Panel, figures: Figures) -> None:
+    """Keep what a panel said of itself."""
+    kept = {"accounts": figures.accounts, "online": figures.online, "details": figures.details}
+    Panel.objects.filter(pk=panel.pk).update(figures=kept, figures_at=clock.now(), version=figures.version)
 
 
 def _note(seen: Look) -> bool:
@@ -75,14 +72,17 @@ def _note(seen: Look) -> bool:
     if seen.figures is None:
         mark_down(seen.panel.pk, seen.error)
         return False
-    now = clock.now()
-    Panel.objects.filter(pk=seen.panel.pk).update(seen_at=now)
-    is_back = Panel.objects.filter(pk=seen.panel.pk, is_up=False).update(
-        is_up=True, up_changed_at=now, error=""
-    )
+    Panel.objects.filter(pk=seen.panel.pk).update(seen_at=clock.now())
+    return mark_up(seen.panel)
+
+
+def mark_up(panel: Panel) -> bool:
+    """Let what waits for the panel go on; tell whether it had been down. Safe to repeat."""
+    was_down = Panel.objects.filter(pk=panel.pk, is_up=False)
+    is_back = was_down.update(is_up=True, up_changed_at=clock.now(), error="")
     if is_back:
-        log.info("panel %s answers again", seen.panel)
-        release_backlog(seen.panel)
+        log.info("panel %s answers again", panel)
+        backlog.release(panel)
     return bool(is_back)
 
 
@@ -95,28 +95,3 @@ def mark_down(panel_id: int, error: str) -> None:
         log.warning("panel %s does not answer: %s", panel_id, error)
     else:
         Panel.objects.filter(pk=panel_id).exclude(error=error).update(error=error)
-
-
-def release_backlog(panel: Panel) -> int:
-    """Let what waits for this panel be tried at once; return how many accesses that is."""
-    waiting = Access.objects.filter(is_dirty=True, next_try_at__isnull=False)
-    keys = waiting.filter(Q(accounts__panel=panel) | Q(groups__panels=panel)).distinct()
-    return _in_batches(list(keys.values_list("pk", flat=True)), next_try_at=None)
-
-
-def release_leaving() -> int:
-    """Have accounts removed that are still to leave a panel which answers; return how many accesses that is.
-
-    The sweep behind a removal that waited for a panel: such an access is not kept dirty meanwhile.
-    """
-    leaving = PanelAccount.objects.filter(
-        placement=PanelAccount.Placement.LEAVING, panel__is_up=True, access__is_dirty=False
-    ).exclude(panel__state=Panel.State.OFF)
-    return _in_batches(list(leaving.values_list("access_id", flat=True)), is_dirty=True, next_try_at=None)
-
-
-def _in_batches(keys: list[int], **values: object) -> int:
-    """Update accesses in short transactions: SQLite blocks every other writer meanwhile."""
-    for start in range(0, len(keys), BATCH):
-        Access.objects.filter(pk__in=keys[start : start + BATCH]).update(**values)
-    return len(keys)

@@ -33,12 +33,13 @@ class Work:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do for an access. `access` is as read at the start, its generation included.
+    """What to do for an access. `access` is as read at the time `at`, its generation included.
 
     `trouble` says why something wanted cannot be done now; empty if nothing stands in the way.
     """
 
     access: Access
+    at: datetime
     works: tuple[Work, ...]
     trouble: str
 
@@ -54,7 +55,7 @@ def make_plan(claimed: Access, installation: Installation) -> Plan:
     access = held.select_for_update(no_key=True).first()
     if access is None:
         raise LeaseLost(f"access {claimed.pk} is held by another process")
-    now = clock.now()
+    now = clock.database_now()
     accounts = list(access.accounts.exclude(placement=Placement.GONE).select_related("panel").order_by("pk"))
     live = _leave_where_not_due(access, accounts, now)
     trouble = ""
@@ -68,7 +69,7 @@ def make_plan(claimed: Access, installation: Installation) -> Plan:
         trouble = f"{', '.join(down)} does not answer"
     note = f"{installation.short} access {access.pk}"
     works = tuple(_work(access, account, note, now) for account in accounts if account.panel.may_be_called)
-    return Plan(access, tuple(sorted(works, key=lambda work: work.desired is None)), trouble)
+    return Plan(access, now, tuple(sorted(works, key=lambda work: work.desired is None)), trouble)
 
 
 def ended_before(now: datetime) -> datetime:

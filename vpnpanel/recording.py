@@ -42,7 +42,7 @@ def _record(plan: Plan, results: list[Result]) -> bool:
     rows = _settle_accounts(plan, results)
     problem = _problem(plan, results)
     values = _failed(access, *problem) if problem else _applied(access, plan)
-    is_wanted = access.is_wanted(clock.now()) and plan.access.is_wanted(clock.now())
+    is_wanted = access.is_wanted(plan.at) and plan.access.is_wanted(plan.at)
     if access.announce and is_wanted and not problem and any(row.links for row in rows if row.is_live):
         values["announce"] = False
         tell(

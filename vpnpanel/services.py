@@ -1,21 +1,30 @@
-"""Verbs over desired access. They write only Access; the reconciler brings the panels there.
+"""Verbs over desired access, and over panels as staff run them; the reconciler brings the panels there.
 
-The caller holds the customer's lock (`accounts.services.lock_customer`) and the transaction.
+For a customer's access the caller holds the customer's lock (`accounts.services.lock_customer`) and the
+transaction.
 """
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Sum
 
 from accounts.models import User
+from accounts.services import note
 from core import clock
 from core.nudges import nudge
-from vpnpanel.models import Access, Panel, PanelGroup
+from vpnpanel import backlog
+from vpnpanel.checkup import check
+from vpnpanel.errors import PanelUnfit
+from vpnpanel.models import Access, Panel, PanelAccount, PanelGroup
+from vpnpanel.outages import keep_figures, mark_up
+from vpnpanel.placement import ended_before
 
 RECONCILE = "vpnpanel.tasks.reconcile_access"
+RECONCILE_DUE = "vpnpanel.tasks.reconcile_due"
 
 
 def open_access(
@@ -63,10 +72,32 @@ def change_access(access_id: int, **terms: Any) -> None:
 def request_reconcile(access_ids: Iterable[int]) -> int:
     """Have accesses compared with their panels again now; returns how many there are."""
     keys = list(access_ids)
-    Access.objects.filter(pk__in=keys).update(is_dirty=True, next_try_at=None)
+    backlog.mark_dirty(keys)
     for key in keys[:50]:
         nudge(RECONCILE, key)
     return len(keys)
+
+
+def remove_long_ended() -> int:
+    """Have the accounts removed whose access ended longer ago than the retention rule keeps them.
+
+    Returns how many accesses that is. A renewal later gets a new account under a new name.
+    """
+    over = Access.objects.filter(until__lt=ended_before(clock.now()), is_dirty=False)
+    live = over.filter(accounts__placement__in=PanelAccount.LIVE).distinct()
+    return backlog.mark_dirty(list(live.values_list("pk", flat=True)))
+
+
+def links_of(access_id: int) -> list[str]:
+    """Return the keys that panels serve, or served when last seen, for the access."""
+    serving = PanelAccount.objects.filter(access=access_id, placement=PanelAccount.Placement.SERVING)
+    return [link for links in serving.order_by("pk").values_list("links", flat=True) for link in links]
+
+
+def used_bytes(access_ids: Iterable[int]) -> dict[int, int]:
+    """Return the traffic of each access in bytes, over all accounts it ever had."""
+    used = PanelAccount.objects.filter(access__in=list(access_ids)).order_by().values("access")
+    return {row["access"]: row["total"] for row in used.annotate(total=Sum("used_bytes"))}
 
 
 @transaction.atomic
@@ -80,3 +111,73 @@ def register_panel(*, name: str, base_url: str, username: str, password: str, gr
     if is_new:
         panel.groups.add(PanelGroup.objects.get(code=group))
     return panel
+
+
+def add_panel(*, actor: str, groups: Iterable[PanelGroup], **fields: Any) -> Panel:
+    """Take a panel into service once it has answered, taken our administrator and shown what to sell.
+
+    Safe to repeat: the panel is known by its address and administrator; the other fields follow. Calls the
+    panel, so no transaction may be open. Raises PanelDown, PanelRefused, or PanelUnfit for unfit values.
+    """
+    fields["base_url"] = fields["base_url"].rstrip("/")
+    known = Panel.objects.filter(base_url=fields["base_url"], username=fields["username"]).first()
+    panel = known or Panel()
+    for name, value in fields.items():
+        setattr(panel, name, value)
+    return _check_and_save(panel, groups=groups, actor=actor, changed=sorted(fields))
+
+
+def change_panel(
+    panel_id: int, *, actor: str, groups: Iterable[PanelGroup] | None = None, **fields: Any
+) -> Panel:
+    """Change a panel's row once the panel has answered under the new values. Raises as add_panel."""
+    panel = Panel.objects.get(pk=panel_id)
+    for name, value in fields.items():
+        setattr(panel, name, value)
+    return _check_and_save(panel, groups=groups, actor=actor, changed=sorted(fields))
+
+
+def _check_and_save(
+    panel: Panel, *, groups: Iterable[PanelGroup] | None, actor: str, changed: list[str]
+) -> Panel:
+    is_new = panel.pk is None
+    try:
+        panel.full_clean()
+    except ValidationError as wrong:
+        raise PanelUnfit("; ".join(wrong.messages)) from wrong
+    found = check(panel)
+    with transaction.atomic():
+        panel.save(update_fields=None if is_new else changed)
+        if groups is not None:
+            panel.groups.set(groups)
+        action = "panel.added" if is_new else "panel.changed"
+        # Names of fields only: a password may be among them.
+        note(
+            None,
+            action,
+            actor=actor,
+            subject=f"panel:{panel.pk}",
+            data={"name": panel.name, "fields": changed},
+        )
+    keep_figures(panel, found.figures)
+    mark_up(panel)
+    return panel
+
+
+def set_panel_state(panel_id: int, *, state: str, actor: str) -> bool:
+    """Open, close, give up or switch off a panel; tell whether that changed anything.
+
+    The customers of a panel that is lost or off get accounts elsewhere, as fast as the others take them.
+    """
+    with transaction.atomic():
+        if not Panel.objects.filter(pk=panel_id).exclude(state=state).update(state=Panel.State(state)):
+            return False
+        note(None, "panel.state", actor=actor, subject=f"panel:{panel_id}", data={"state": state})
+    panel = Panel.objects.get(pk=panel_id)
+    if state in Panel.SERVING:
+        backlog.release(panel)
+    else:
+        live = panel.accounts.filter(placement__in=PanelAccount.LIVE)
+        backlog.mark_dirty(list(live.values_list("access_id", flat=True)))
+    nudge(RECONCILE_DUE)
+    return True

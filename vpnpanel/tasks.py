@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from vpnpanel import outages, reconciler
+from vpnpanel import outages, reconciler, services, sync
 
 
 @shared_task
@@ -26,3 +26,13 @@ def probe_panels() -> int:
 @shared_task
 def read_figures() -> int:
     return outages.read_figures()
+
+
+@shared_task
+def sync_panels() -> int:
+    return sync.sync_panels()
+
+
+@shared_task
+def clean_up() -> int:
+    return services.remove_long_ended()

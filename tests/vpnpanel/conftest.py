@@ -1,10 +1,7 @@
-from collections.abc import Iterator
 
 import pytest
 
 from core.models import Installation
-from notifications import kinds
-from notifications.kinds import Rendered
 from tests.factories import make_panel
 from tests.world import PanelWorld
 from vpnpanel.models import Panel

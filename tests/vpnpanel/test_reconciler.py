@@ -1,6 +1,5 @@
 from datetime import timedelta
 
-import pytest
 from django.db import transaction
 
 from core import clock
@@ -41,7 +40,7 @@ def test_sweep_works_off_everything_that_is_due(panel, marzban):
 
 def test_panel_down_for_an_hour_and_back_serves_everybody(panel, marzban):
     marzban.outage(True)
-    first, second = want_access(), want_access()
+    first, _ = want_access(), want_access()
     assert not reconciler.reconcile_one(first.pk)
     panel.refresh_from_db()
     assert not panel.is_up and panel.error

@@ -1,0 +1,46 @@
+"""Marking many accesses at once, in short transactions: SQLite blocks every other writer meanwhile."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import Q
+
+from core.retention import BATCH
+from vpnpanel.models import Access, Panel, PanelAccount
+
+
+def mark_dirty(access_ids: Iterable[int]) -> int:
+    """Have accesses compared with their panels at once, and return how many rows that touched."""
+    return _in_batches(access_ids, is_dirty=True, next_try_at=None)
+
+
+def mark_drifted(access_ids: list[int], *, before: datetime) -> int:
+    """Have accesses brought in line that a panel differs from, unless they were changed after `before`."""
+    settled = Access.objects.filter(pk__in=access_ids, is_dirty=False, changed_at__lt=before)
+    return settled.update(is_dirty=True, next_try_at=None) if access_ids else 0
+
+
+def release(panel: Panel) -> int:
+    """Let what waits for this panel be tried at once; return how many accesses that is."""
+    waiting = Access.objects.filter(is_dirty=True, next_try_at__isnull=False)
+    keys = waiting.filter(Q(accounts__panel=panel) | Q(groups__panels=panel)).distinct()
+    return _in_batches(list(keys.values_list("pk", flat=True)), next_try_at=None)
+
+
+def release_leaving() -> int:
+    """Have accounts removed that are still to leave a panel which answers; return how many there are.
+
+    The sweep behind a removal that waited for a panel: such an access is not kept dirty meanwhile.
+    """
+    leaving = PanelAccount.objects.filter(
+        placement=PanelAccount.Placement.LEAVING, panel__is_up=True, access__is_dirty=False
+    ).exclude(panel__state=Panel.State.OFF)
+    return mark_dirty(list(leaving.values_list("access_id", flat=True)))
+
+
+def _in_batches(access_ids: Iterable[int], **values: object) -> int:
+    keys = list(access_ids)
+    return sum(
+        Access.objects.filter(pk__in=keys[start : start + BATCH]).update(**values)
+        for start in range(0, len(keys), BATCH)
+    )
