@@ -80,18 +80,17 @@ def _access_ready(user: User, context: Context) -> Rendered:
     subscription = _find(context)
     heading = _("Your VPN is ready")
     ends = _("Works until %(time)s") % {"time": shown_time(subscription.expires_at)}
-    return _key_card(subscription, f"🔑 <b>{heading}</b>\n{escape(subscription.plan.name)} · {ends}")
+    return key_card(subscription.link, f"🔑 <b>{heading}</b>\n{escape(subscription.plan.name)} · {ends}")
 
 
 def _link_rotated(user: User, context: Context) -> Rendered:
     heading = _("Your link was replaced")
     advice = _("The old link no longer answers. Put the new one into your app.")
-    return _key_card(_find(context), f"🔑 <b>{heading}</b>\n{advice}")
+    return key_card(_find(context).link, f"🔑 <b>{heading}</b>\n{advice}")
 
 
-def _key_card(subscription: Subscription, heading: str) -> Rendered:
-    """The link as text, as a QR code and on a button: one of them suits every device."""
-    link = subscription.link
+def key_card(link: str, heading: str) -> Rendered:
+    """Return the link as text, as a QR code and on a button: one of them suits every device."""
     advice = _("Add this link to your VPN app, or scan the code:")
     return Rendered(
         text=f"{heading}\n\n{advice}\n<code>{escape(link)}</code>",

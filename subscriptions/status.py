@@ -17,6 +17,8 @@ from subscriptions.services.trials import identity_hash
 from vpnpanel.models import Access, PanelAccount
 
 WORKS = "active"
+# Seven days just given are seven days, though the clocks of two machines differ a little.
+ROUNDING = timedelta(minutes=1)
 
 
 class State(StrEnum):
@@ -62,12 +64,14 @@ class CustomerStatus:
 
     @property
     def days_left(self) -> int:
-        return -(-self.time_left // DAY)
+        if not self.time_left:
+            return 0
+        return max(-((ROUNDING - self.time_left) // DAY), 1)
 
     @property
     def time_left_text(self) -> str:
         """What is left, in words of the active language."""
-        if self.time_left < DAY:
+        if self.time_left < DAY - ROUNDING:
             return _("less than a day")
         return ngettext("%(days)d day", "%(days)d days", self.days_left) % {"days": self.days_left}
 

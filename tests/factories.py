@@ -1,15 +1,22 @@
 """Rows for tests. Each factory makes one plain row through the verbs where there is one."""
 
 import itertools
+from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import F
 
 from accounts import services as accounts
 from accounts.models import User
+from subscriptions import services as subscriptions
+from subscriptions.models import Subscription
 from tests.world import PanelWorld
-from vpnpanel.models import Panel, PanelGroup
+from vpnpanel.models import Access, Panel, PanelAccount, PanelGroup
+
+KEY = "vless://11111111-2222-4333-8444-555555555555@nl1.example.com:443?encryption=none&security=none&type=tcp#NL"
 
 telegram_ids = itertools.count(700_000_001)
+account_numbers = itertools.count(1)
 
 
 def make_customer(*, telegram_id: int | None = None, first_name: str = "Anna", language: str = "en") -> User:
@@ -35,3 +42,40 @@ def make_panel(world: PanelWorld, *, name: str = "nl-1", **fields: object) -> Pa
     )
     panel.groups.add(PanelGroup.objects.get(code="main"))
     return panel
+
+
+def make_subscription(customer: User | None = None, **access_terms: object) -> Subscription:
+    """A trial just taken: no panel serves it yet."""
+    subscription = subscriptions.take_trial((customer or make_customer()).pk, actor="customer")
+    if access_terms:
+        Access.objects.filter(pk=subscription.access_id).update(**access_terms)
+        subscription.access.refresh_from_db()
+    return subscription
+
+
+def serve(subscription: Subscription, *, links: tuple[str, ...] = (KEY,), **observed: object) -> PanelAccount:
+    """Let a panel serve the subscription, as the reconciler would note it down."""
+    number = next(account_numbers)
+    panel = Panel.objects.create(name=f"panel-{number}", base_url=f"http://127.0.0.1:9/{number}")
+    Access.objects.filter(pk=subscription.access_id).update(
+        applied_generation=F("generation"), is_dirty=False
+    )
+    subscription.access.refresh_from_db()
+    fields = {"placement": PanelAccount.Placement.SERVING, "observed_status": "active", **observed}
+    return PanelAccount.objects.create(
+        access=subscription.access,
+        panel=panel,
+        name=f"000000_{number:016}",
+        links=list(links),
+        applied_generation=fields.pop("applied_generation", subscription.access.generation),
+        **fields,
+    )
+
+
+def let_pass(subscription: Subscription, *, days: float = 0, seconds: float = 0) -> Subscription:
+    """Let time pass for one subscription on either database: its end comes nearer."""
+    moved = F("expires_at") - timedelta(days=days, seconds=seconds)
+    Subscription.objects.filter(pk=subscription.pk).update(expires_at=moved)
+    subscription.refresh_from_db()
+    Access.objects.filter(pk=subscription.access_id).update(until=subscription.expires_at)
+    return subscription

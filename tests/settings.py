@@ -29,6 +29,7 @@ os.environ.update(
         "TELEGRAM_MODE": "polling",
         "TELEGRAM_WEBHOOK_SECRET": "test-only-webhook-secret",
         "SANDBOX_ENABLED": "true",
+        "STATIC_ROOT": str(SCRATCH / "static"),
         "DEBUG": "false",
         "LOG_LEVEL": "WARNING",
     }
@@ -37,7 +38,7 @@ os.environ.update(
 from vpnservice.settings import *  # noqa: E402, F403
 from vpnservice.settings import DATABASES, IS_SQLITE  # noqa: E402
 
-SCRATCH.mkdir(exist_ok=True)
+Path(STATIC_ROOT).mkdir(parents=True, exist_ok=True)  # noqa: F405
 if IS_SQLITE:
     # A file, not memory: locks between connections are then the ones that production meets.
     DATABASES["default"]["TEST"] = {"NAME": str(SCRATCH / f"test-{os.getpid()}.sqlite3")}

@@ -13,7 +13,7 @@ from core.clock import DAY
 from notifications.services import tell
 from subscriptions.errors import NoSuchGrant, SourceTaken
 from subscriptions.models import Grant, Subscription
-from subscriptions.services.state import REMIND_BEFORE, lock, move_end, next_second
+from subscriptions.services.state import REMIND_BEFORE, lock, move_end, whole_second
 from vpnpanel.models import PanelAccount
 
 MOST_STAFF_DAYS = 3660
@@ -155,7 +155,7 @@ def unused_seconds(grant: Grant, subscription: Subscription, *, now: datetime) -
     """
     if grant.state == Grant.State.REVOKED:
         return 0
-    remaining = int((subscription.expires_at - now.replace(microsecond=0)).total_seconds())
+    remaining = int((subscription.expires_at - whole_second(now)).total_seconds())
     later = subscription.grants.filter(state=Grant.State.GIVEN, place__gt=grant.place)
     behind = later.aggregate(total=Sum("queued_seconds"))["total"] or 0
     return min(max(remaining - behind, 0), grant.queued_seconds)
@@ -183,7 +183,7 @@ def _add(
 def _end_with(subscription: Subscription, seconds: int, now: datetime) -> datetime:
     if not seconds:
         return subscription.expires_at
-    return max(next_second(now), subscription.expires_at) + timedelta(seconds=seconds)
+    return max(whole_second(now), subscription.expires_at) + timedelta(seconds=seconds)
 
 
 def _last_place(subscription: Subscription) -> int:

@@ -1,6 +1,6 @@
 """What the verbs share: the lock, and bringing state and access in line with the end and the flags."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from accounts import services as accounts
@@ -28,10 +28,9 @@ def lock(subscription_id: int) -> tuple[Subscription, User]:
     return subscription, customer
 
 
-def next_second(at: datetime) -> datetime:
-    """Return `at` rounded up: ends are whole seconds, because panels know no finer ones."""
-    whole = at.replace(microsecond=0)
-    return whole if whole == at else whole + timedelta(seconds=1)
+def whole_second(at: datetime) -> datetime:
+    """Return `at` rounded down: ends are whole seconds, because panels know no finer ones."""
+    return at.replace(microsecond=0)
 
 
 def is_free(subscription: Subscription, customer: User) -> bool:
@@ -54,7 +53,11 @@ def move_end(
     if subscription.is_live(now) and not was_live:
         limits["announce"] = True
     vpnpanel.change_access(
-        subscription.access_id, until=end, is_enabled=is_free(subscription, customer), is_gone=False, **limits
+        subscription.access_id,
+        until=end,
+        is_enabled=is_free(subscription, customer),
+        is_gone=False,
+        **limits,
     )
     if was_live and subscription.state == Subscription.State.EXPIRED:
         tell_expired(subscription, customer)

@@ -10,7 +10,7 @@ from core.clock import DAY
 from core.crypto import keyed_hash
 from subscriptions.errors import NoTrial, TrialTaken
 from subscriptions.models import Grant, Plan, Subscription, TrialUse
-from subscriptions.services.state import REMIND_BEFORE, next_second
+from subscriptions.services.state import REMIND_BEFORE, whole_second
 from subscriptions.tokens import fresh_token, hash_of
 from vpnpanel import services as vpnpanel
 
@@ -59,7 +59,7 @@ def take_trial(customer_id: int, *, actor: str) -> Subscription:
 
 def _open(customer: User, plan: Plan, *, source: str, actor: str) -> Subscription:
     """Start a subscription on the plan's terms, as they are now, with the grant that pays for it."""
-    end = next_second(clock.database_now()) + plan.days * DAY
+    end = whole_second(clock.database_now()) + plan.days * DAY
     access = vpnpanel.open_access(
         customer,
         until=end,

@@ -1,0 +1,55 @@
+"""The customer's link: unguessable, stable, and replaceable."""
+
+import re
+
+import pytest
+from django.db import connection
+
+from accounts.models import AuditEvent
+from notifications.models import OutboxMessage
+from subscriptions import services
+from subscriptions.models import Subscription
+from subscriptions.tokens import fresh_token
+from tests.factories import make_subscription
+
+pytestmark = pytest.mark.django_db
+
+
+def test_token_has_192_bits_that_need_no_escaping():
+    tokens = {fresh_token() for _ in range(100)}
+    assert len(tokens) == 100
+    assert all(re.fullmatch(r"[\w-]{32}", token, re.ASCII) for token in tokens)
+
+
+def test_link_is_our_own_address():
+    subscription = make_subscription()
+    assert re.fullmatch(r"http://localhost:8000/s/[\w-]{32}", subscription.link)
+
+
+def test_token_is_not_readable_in_the_database():
+    subscription = make_subscription()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT token, token_hash FROM subscriptions_subscription")
+        stored = cursor.fetchone()
+    assert all(subscription.token not in column for column in stored)
+
+
+def test_new_secret_key_leaves_links_working(client, settings):
+    subscription = make_subscription()
+    settings.SECRET_KEY = "another"
+    assert client.get(f"/s/{subscription.token}").status_code == 200
+
+
+def test_rotation_gives_a_new_link_and_silences_the_old_one(client):
+    old = make_subscription()
+    new = services.rotate_link(old.pk, actor="olga")
+    assert client.get(f"/s/{old.token}").status_code == 404
+    assert client.get(f"/s/{new.token}").status_code == 200
+    assert Subscription.objects.get().link == new.link != old.link
+
+
+def test_rotation_is_told_and_noted_without_the_secret():
+    subscription = services.rotate_link(make_subscription().pk, actor="olga")
+    message = OutboxMessage.objects.get(kind="link_rotated")
+    event = AuditEvent.objects.get(action="link.rotated")
+    assert subscription.token not in f"{message.context} {message.dedupe_key} {event.data} {event.subject}"
