@@ -1,8 +1,10 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from aiohttp import web
 
 from tests.sandbox.telegram_server import GO, TelegramServer, png, running
+from tests.sandbox.webhook_receiver import Receiver
 
 
 @pytest.fixture
@@ -32,3 +34,16 @@ async def world(server: TelegramServer) -> TelegramServer:
     await server.emu("groups", id=-1004, type="group", migrated_to=-1005)
     await server.emu("groups", id=-1005)
     return server
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    receiver = Receiver()
+    app = web.Application()
+    app.router.add_post("/hook", receiver.serve)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    yield receiver
+    await runner.cleanup()

@@ -66,7 +66,7 @@ class TelegramServer:
     async def upload(self, method: str, field: str, data: bytes, name: str = "qr.png", **params: Any) -> Any:
         """Call with a file as multipart, as PTB does."""
         form = aiohttp.FormData({key: str(value) for key, value in params.items()})
-        form.add_field(field, data, filename=name, content_type="application/octet-stream")
+        form.add_field(field, io.BytesIO(data), filename=name, content_type="application/octet-stream")
         return (await self.answer(method, data=form))["result"]
 
     async def updates(self, **params: Any) -> list[dict[str, Any]]:

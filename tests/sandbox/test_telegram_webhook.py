@@ -1,5 +1,4 @@
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -7,51 +6,6 @@ from aiohttp import web
 
 from sandbox.telegram.webhook import retry_delay
 from tests.sandbox.telegram_server import FAST, GO, Refused, TelegramServer
-
-
-class Receiver:
-    """A bot's webhook: notes what comes, answers what `answer` says."""
-
-    def __init__(self) -> None:
-        self.bodies: list[dict[str, Any]] = []
-        self.headers: list[Any] = []
-        self.url = ""
-        self.answer: Any = lambda body: web.Response()
-        self._news = asyncio.Condition()
-
-    async def serve(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        self.headers.append(request.headers)
-        async with self._news:
-            self.bodies.append(body)
-            self._news.notify_all()
-        response = self.answer(body)
-        return await response if asyncio.iscoroutine(response) else response
-
-    async def received(self, count: int) -> list[dict[str, Any]]:
-        async with asyncio.timeout(5), self._news:
-            await self._news.wait_for(lambda: len(self.bodies) >= count)
-            return self.bodies
-
-    async def stays_at(self, count: int) -> bool:
-        await asyncio.sleep(0.2)
-        return len(self.bodies) == count
-
-    def texts(self) -> list[str]:
-        return [body.get("message", {}).get("text", "press") for body in self.bodies]
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    receiver = Receiver()
-    app = web.Application()
-    app.router.add_post("/hook", receiver.serve)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-    yield receiver
-    await runner.cleanup()
 
 
 async def pending(server: TelegramServer, count: int) -> dict[str, Any]:
