@@ -68,7 +68,7 @@ class SandboxServer:
             await stand_in.start()
             idle = 75 if stand_in is self.telegram else PANEL_KEEPALIVE_SECONDS
             await self._listen(stand_in.name, stand_in.app(), idle)
-        await self._listen("page", page_app(self.hub, self.telegram, self.marzbans, links=self.links), 75)
+        await self._listen("page", page_app(self.telegram, self.marzbans, links=self.links), 75)
         if self._store is not None:
             self.hub.on_change(self._store.changed)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from sandbox.events import EventHub
 from sandbox.standin import StandIn
 
 STATIC = Path(__file__).parent / "static"
@@ -17,7 +16,7 @@ CONTENT_SECURITY_POLICY = "default-src 'self'; img-src 'self' data: blob:; frame
 
 
 def page_app(
-    hub: EventHub, telegram: StandIn, marzbans: Sequence[StandIn], links: Mapping[str, str] | None = None
+    telegram: StandIn, marzbans: Sequence[StandIn], links: Mapping[str, str] | None = None
 ) -> web.Application:
     """Give the page's application.
 

@@ -16,6 +16,7 @@ STATIC = Path(__file__).parents[2] / "sandbox" / "page" / "static"
 REFERENCE = re.compile(
     r"""(?:src|href)=["']([^"']+)["']|from ["']([^"']+)["']|(?:src|href): ["']([^"']+)["']|url\("([^"]+)"\)"""
 )
+SAID_BY_STAND_INS = {"active", "disabled", "limited", "expired", "on_hold", "outage"}
 WORD = re.compile(r"""\b(\w+): (?:"|')""")
 
 
@@ -117,3 +118,11 @@ def test_both_languages_have_every_word_that_is_used():
     used = {key for path in STATIC.glob("*.js") for key in re.findall(r'\bt\("(\w+)"', path.read_text())}
     assert english == russian
     assert used - english == set()
+
+
+def test_no_word_is_left_over():
+    source = (STATIC / "i18n.js").read_text()
+    words = set(WORD.findall(re.findall(r"= \{\n(.*?)\n\};", source, re.DOTALL)[0]))
+    code = source.rpartition("const words")[2]
+    code += "".join(path.read_text() for path in STATIC.glob("*.js") if path.name != "i18n.js")
+    assert {word for word in words - SAID_BY_STAND_INS if f'"{word}"' not in code} == set()

@@ -214,7 +214,7 @@ def test_who_blocked_the_bot_comes_back_by_restarting_it(chat, bot):
 def test_a_message_to_another_customer_is_counted_as_unread(chat, bot, telegram):
     telegram.say(1002, "/start", first_name="Boris")
     bot.send("For Boris", chat=1002)
-    expect(chat.locator("[data-user='1002'] .count")).to_have_text("2")
+    expect(chat.locator("[data-user='1002'] .count")).to_have_text("1")
     chat.locator("[data-user='1002']").click()
     expect(chat.locator(".words").last).to_have_text("For Boris")
     expect(chat.locator("[data-user='1002'] .count")).to_have_count(0)
@@ -316,10 +316,29 @@ def test_nothing_sticks_out_on_a_narrow_screen(page, marzban, tab):
     )
 
 
-def test_the_event_stream_comes_back_and_what_was_missed_is_shown(chat, bot):
-    chat.context.set_offline(True)
-    chat.evaluate("window.dispatchEvent(new Event('offline'))")
-    bot.send("Written while away")
-    chat.context.set_offline(False)
-    chat.reload()
-    expect(chat.locator(".words").last).to_have_text("Written while away")
+def test_what_was_missed_while_the_sandbox_was_away_is_shown(chromium, tmp_path):
+    options = {"snapshot": tmp_path / "sandbox.json", "bot_token": settings.TELEGRAM_BOT_TOKEN}
+    with SandboxThread(**options) as box:
+        address = box.addresses["page"]
+        page = chromium.new_page()
+        page.goto(address)
+        page.get_by_role("button", name="Start", exact=True).click()
+        expect(page.locator(".words")).to_have_text("/start")
+    expect(page.locator(".live")).to_have_text("reconnecting")
+    with SandboxThread(**options, page_port=int(address.rpartition(":")[2])) as box:
+        BotHand(box.addresses["telegram"]).send("Back again")
+        expect(page.locator(".words").last).to_have_text("Back again", timeout=10_000)
+        expect(page.locator(".live")).to_have_text("live")
+        page.close()
+
+
+def test_telegram_is_unplugged_and_put_back(page, telegram, bot):
+    page.get_by_text("Trouble on demand").click()
+    page.get_by_role("switch", name="Unplug Telegram").click()
+    expect(page.locator(".card.present")).to_have_count(1)
+    with pytest.raises(requests.ConnectionError):
+        bot.call("getMe")
+    page.get_by_role("switch", name="Unplug Telegram").click()
+    expect(page.locator(".card.present")).to_have_count(0)
+    expect(page.locator(".fired li")).to_have_text("1 cable pulled Telegram")
+    assert bot.call("getMe")["is_bot"]

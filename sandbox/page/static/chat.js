@@ -22,7 +22,7 @@ class Phone {
     this.bot = null;
     this.days = new Map();
     this.spacer = h("div", { class: "spacer" });
-    this.scroll = h("div", { class: "scroll", tabIndex: 0 });
+    this.scroll = h("div", { class: "scroll", tabIndex: 0, role: "log" });
     this.foot = h("div", { class: "foot" });
     this.place = h("article", { class: "phone", "aria-label": `${fullName(user)}, ${t("phoneN", { n: number })}` },
       this.statusBar(), this.head(), this.scroll, this.foot);

@@ -74,14 +74,19 @@ function counters(states) {
   return rows.length ? h("ul", { class: "fired" }, rows) : h("p", { class: "nothing" }, t("noneFired"));
 }
 
-/** Draw the trouble maker into `place`. `targets` are {label, kind: "telegram" | "panel", door}. */
+/** Draw the trouble maker into `place`. `targets` are {label, kind: "telegram" | "panel", door}, Telegram first. */
 export function showFaults(place, targets) {
   const rules = h("ul", { class: "rules" });
   const fired = h("div");
+  const cable = h("input", { type: "checkbox", role: "switch", onchange: shown(async () => {
+    await targets[0].door.outage(cable.checked);
+    await look();
+  }) });
   const look = coalesce(async () => {
     const states = await Promise.all(targets.map(async (target) => ({ target, state: await target.door.faults() })));
     rules.replaceChildren(...states.flatMap(({ target, state }) => state.rules.map((rule) => ruleLine(target, rule))));
     fired.replaceChildren(counters(states));
+    cable.checked = states[0].state.down;
     emit("trouble", states.some(({ state }) => state.rules.length || state.down));
   });
   const healAll = shown(async () => {
@@ -90,7 +95,7 @@ export function showFaults(place, targets) {
     await look();
     emit("panel", null);
   });
-  place.append(troubleForm(targets, look), rules,
+  place.append(troubleForm(targets, look), h("label", { class: "switch" }, icon("plug"), t("unplugTelegram"), cable), rules,
     h("div", { class: "between" }, h("b", {}, t("fired")), h("button", { type: "button", class: "text-button", onclick: healAll }, t("heal"))), fired);
   on("faults", look);
   setInterval(() => { if (!document.hidden) look().catch(() => undefined); }, LOOK_EVERY_MS);

@@ -90,11 +90,14 @@ function traffic(account) {
     h("small", {}, t("of", { used: bytes(spent), limit: bytes(limit) })));
 }
 
-/** Draw every panel into `place`; they look again when the panel says so, and now and then for what time alone changes. */
+/**
+ * Draw every panel into `place`; they look again when the panel says so, and now and then for
+ * what time alone changes. A look that failed is made good by the next.
+ */
 export function showPanels(place, panels) {
   const cards = panels.map((each) => new PanelCard(each));
   place.append(...cards.map((card) => card.node));
-  const look = (name) => { for (const card of cards) if (!name || card.panel.name === name) card.look(); };
+  const look = (name) => { for (const card of cards) if (!name || card.panel.name === name) card.look().catch(() => undefined); };
   on("panel", look);
   on("clock", () => look(null));
   setInterval(() => { if (!document.hidden) look(null); }, LOOK_EVERY_MS);

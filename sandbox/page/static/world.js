@@ -99,13 +99,14 @@ const CHANGES = {
 export function hear(event) {
   emit(event.kind, event);
   if (event.kind.startsWith("marzban.")) emit("panel", event.panel);
-  if (event.kind === "telegram.user" || (event.chat_id && !users.has(event.chat_id))) refreshUsers();
+  // A failed look is made good by lookAgain when the stream is back.
+  if (event.kind === "telegram.user" || (event.chat_id > 0 && !users.has(event.chat_id))) refreshUsers().catch(() => undefined);
   const change = CHANGES[event.kind];
   if (!change) return;
   const id = event.chat_id;
   heard.set(id, (heard.get(id) ?? 0) + 1);
   chats.set(id, change(transcript(id), event));
-  if (event.kind === "telegram.message" && id !== view.user) unread.set(id, (unread.get(id) ?? 0) + 1);
+  if (event.kind === "telegram.message" && event.message.from.is_bot && id !== view.user) unread.set(id, (unread.get(id) ?? 0) + 1);
   emit("chat", id);
 }
 
