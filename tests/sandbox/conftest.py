@@ -3,8 +3,10 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
+from tests.sandbox.marzban_client import PanelClient
 from tests.sandbox.telegram_server import GO, TelegramServer, png, running
 from tests.sandbox.webhook_receiver import Receiver
+from tests.world import PanelWorld
 
 
 @pytest.fixture
@@ -47,3 +49,15 @@ async def receiver() -> AsyncIterator[Receiver]:
     receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
     yield receiver
     await runner.cleanup()
+
+
+@pytest.fixture
+def shop(marzban: PanelWorld) -> PanelClient:
+    """The panel's ordinary admin, the one a shop should use."""
+    return PanelClient(marzban, marzban.username, marzban.password)
+
+
+@pytest.fixture
+def root(marzban: PanelWorld) -> PanelClient:
+    """The sudo admin of the panel's environment, whose users have no owner."""
+    return PanelClient(marzban, "root", "root")
