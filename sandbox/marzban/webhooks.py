@@ -77,13 +77,13 @@ class Webhooks:
     async def send_if_due(self) -> None:
         """Send what waits if the interval is over; a batch nobody took goes back for a later try."""
         now = self.clock.now()
-        if now - self.sent_at < self.interval_seconds:
+        if 0 <= now - self.sent_at < self.interval_seconds:
             return
         self.sent_at = now
-        batch = [event for event in self.waiting if event["send_at"] <= now]
+        batch = [event for event in self.waiting if event["tries"] == 0 or event["send_at"] <= now]
         if not batch:
             return
-        self.waiting = [event for event in self.waiting if event["send_at"] > now]
+        self.waiting = [event for event in self.waiting if event not in batch]
         if not await self._deliver(batch):
             for event in batch:
                 event["tries"] += 1
