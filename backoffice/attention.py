@@ -1,0 +1,167 @@
+"""What needs staff's attention now: each concern with its count, why, and the list that shows it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.cache import cache
+from django.utils.translation import gettext as _
+from django_celery_beat.models import PeriodicTask
+
+from core import clock
+from core.models import Job, Lease, ServiceHealth
+from core.staff import page_of
+from notifications.models import OutboxMessage
+from telegram_bot.models import Update
+from vpnpanel.models import LATE_AFTER, Access, Panel
+
+# Beat writes down when it ran a schedule every three minutes at the latest.
+SCHEDULE_SLACK = timedelta(minutes=5)
+LONGEST_CALENDAR_GAP = timedelta(days=8)
+FAILED_JOBS_FOR = timedelta(days=3)
+BADGES_FOR_SECONDS = 15
+BOT_LEASE = "bot"
+
+
+@dataclass(frozen=True)
+class Concern:
+    """One kind of trouble. `count` 0: none; `is_grave` ones stop customers from being served."""
+
+    key: str
+    title: str
+    count: int
+    why: str
+    url: str
+    permission: str
+    icon: str
+    is_grave: bool = False
+
+
+def concerns(now: datetime) -> list[Concern]:
+    """Return everything that is watched, troubled or not. A fixed number of queries."""
+    return [
+        _lagging(now),
+        _panels_down(),
+        _bot(now),
+        _dead_updates(),
+        _failed_messages(),
+        _idle_schedules(now),
+        _failed_jobs(now),
+    ]
+
+
+def badges() -> dict[str, int]:
+    """Return the counts for the side bar; up to BADGES_FOR_SECONDS old."""
+    found: dict[str, int] | None = cache.get("backoffice.badges")
+    if found is None:
+        found = {concern.key: concern.count for concern in concerns(clock.now())}
+        cache.set("backoffice.badges", found, BADGES_FOR_SECONDS)
+    return found
+
+
+def _lagging(now: datetime) -> Concern:
+    late = Access.objects.filter(is_dirty=True, changed_at__lt=now - LATE_AFTER)
+    return Concern(
+        key="access",
+        title=_("Access not on the panels"),
+        count=late.count(),
+        why=_("Changed over a minute ago and not applied yet."),
+        url=f"{page_of(Access)}?lagging=yes",
+        permission="vpnpanel.view_access",
+        icon="sync_problem",
+        is_grave=True,
+    )
+
+
+def _panels_down() -> Concern:
+    down = list(Panel.objects.filter(is_up=False).exclude(state=Panel.State.OFF).values_list("name", flat=True))
+    return Concern(
+        key="panels",
+        title=_("Panels that do not answer"),
+        count=len(down),
+        why=", ".join(down) or _("All panels answer."),
+        url=f"{page_of(Panel)}?is_up__exact=0",
+        permission="vpnpanel.view_panel",
+        icon="dns",
+        is_grave=True,
+    )
+
+
+def _bot(now: datetime) -> Concern:
+    """A bot that runs holds its lease and notes how Telegram is. Before its first start there is no trouble."""
+    noted = list(ServiceHealth.objects.all())
+    troubles = [f"{row.name}: {row.error}" for row in noted if not row.is_up]
+    lease = Lease.objects.filter(name=BOT_LEASE).first()
+    has_run = lease is not None or bool(noted)
+    if has_run and (lease is None or lease.until < now):
+        troubles.append(_("The bot does not run: no process holds its place."))
+    return Concern(
+        key="services",
+        title=_("Bot and outside services"),
+        count=len(troubles),
+        why=" · ".join(troubles) or _("Telegram is reached."),
+        url=page_of(ServiceHealth),
+        permission="core.view_servicehealth",
+        icon="smart_toy",
+        is_grave=True,
+    )
+
+
+def _dead_updates() -> Concern:
+    return Concern(
+        key="updates",
+        title=_("Taps given up"),
+        count=Update.objects.filter(state=Update.State.DEAD).count(),
+        why=_("Updates that failed too often. Look at the error, then work on them again."),
+        url=f"{page_of(Update)}?state__exact=dead",
+        permission="telegram_bot.view_update",
+        icon="touch_app",
+    )
+
+
+def _failed_messages() -> Concern:
+    return Concern(
+        key="messages",
+        title=_("Messages not sent"),
+        count=OutboxMessage.objects.filter(state=OutboxMessage.State.FAILED).count(),
+        why=_("Refused by Telegram, or tried too often."),
+        url=f"{page_of(OutboxMessage)}?state__exact=failed",
+        permission="notifications.view_outboxmessage",
+        icon="mail_off",
+    )
+
+
+def _idle_schedules(now: datetime) -> Concern:
+    enabled = PeriodicTask.objects.filter(enabled=True).select_related("interval", "crontab")
+    idle = [task.name for task in enabled if _is_idle(task, now)]
+    return Concern(
+        key="schedules",
+        title=_("Schedules that stand still"),
+        count=len(idle),
+        why=", ".join(idle) or _("All of them run."),
+        url=page_of(PeriodicTask),
+        permission="django_celery_beat.view_periodictask",
+        icon="schedule",
+        is_grave=True,
+    )
+
+
+def _is_idle(task: Any, now: datetime) -> bool:
+    """A schedule that never ran counts from when it was made or last changed."""
+    since = now - (task.last_run_at or task.date_changed)
+    if task.interval is not None:
+        return bool(since > 3 * task.interval.schedule.run_every + SCHEDULE_SLACK)
+    return bool(task.crontab is not None and since > LONGEST_CALENDAR_GAP)
+
+
+def _failed_jobs(now: datetime) -> Concern:
+    failed = Job.objects.filter(state=Job.State.FAILED, finished_at__gt=now - FAILED_JOBS_FOR)
+    return Concern(
+        key="jobs",
+        title=_("Jobs that failed"),
+        count=failed.count(),
+        why=_("In the last three days."),
+        url=f"{page_of(Job)}?state__exact=failed",
+        permission="core.view_job",
+        icon="work_alert",
+    )

@@ -1,0 +1,138 @@
+"""Everything about one customer, for one page, in a number of queries that does not grow with what they did."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Prefetch
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from backoffice import timeline
+from core import clock
+from core.acts import Button, buttons
+from core.staff import size
+from notifications.models import OutboxMessage
+from referrals.models import Referral
+from subscriptions.models import Grant, Subscription
+from vpnpanel.models import Access, PanelAccount
+
+GRANTS_SHOWN = 8
+INVITED_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a subscription stands, as one word with a tone."""
+
+    word: str
+    tone: str
+
+
+@dataclass(frozen=True)
+class Placement:
+    """An account on a panel beside what it should be."""
+
+    account: PanelAccount
+    differs: list[str]
+
+
+@dataclass(frozen=True)
+class Card:
+    """A subscription with what stands behind it."""
+
+    subscription: Subscription
+    standing: Standing
+    placements: list[Placement]
+    grants: list[Grant]
+    more_grants: int
+    used: str
+    limit: str
+    buttons: list[Button]
+    link: str
+
+
+def context_of(customer: User, request: HttpRequest) -> dict[str, Any]:
+    """Return what the customer's page shows to this member of staff."""
+    may_see = request.user.has_perm
+    invited = Referral.objects.filter(inviter=customer).select_related("invited").order_by("-id")
+    page = request.GET.get("page", "1")
+    story = timeline.of(customer, page=int(page) if page.isdigit() else 1)
+    _offer_retries(story, request)
+    return {
+        "customer": customer,
+        "cards": _cards(customer, request) if may_see("subscriptions.view_subscription") else None,
+        "referral": Referral.objects.filter(invited=customer).select_related("inviter").first(),
+        "invited": list(invited[:INVITED_SHOWN]),
+        "invited_count": invited.count(),
+        "timeline": story,
+    }
+
+
+def _cards(customer: User, request: HttpRequest) -> list[Card]:
+    accounts = PanelAccount.objects.select_related("panel").order_by("-id")
+    held = (
+        Subscription.objects.filter(user=customer)
+        .select_related("plan", "access")
+        .prefetch_related(
+            Prefetch("grants", Grant.objects.order_by("-id")), Prefetch("access__accounts", accounts)
+        )
+        .order_by("-expires_at")
+    )
+    now = clock.now()
+    return [_card(subscription, customer, request, now) for subscription in held]
+
+
+def _card(subscription: Subscription, customer: User, request: HttpRequest, now: datetime) -> Card:
+    access = subscription.access
+    placed = list(access.accounts.all())
+    grants = list(subscription.grants.all())
+    limit = access.traffic_limit
+    may_copy = request.user.has_perm("subscriptions.change_subscription")
+    return Card(
+        subscription=subscription,
+        standing=_standing(subscription, customer, placed, now),
+        placements=[Placement(account, _differences(access, account, now)) for account in placed],
+        grants=grants[:GRANTS_SHOWN],
+        more_grants=max(len(grants) - GRANTS_SHOWN, 0),
+        used=size(sum(account.used_bytes for account in placed)),
+        limit=size(limit) if limit else _("no limit"),
+        buttons=buttons(admin.site.get_model_admin(Subscription), request, subscription),
+        link=subscription.link if may_copy else "",
+    )
+
+
+def _standing(
+    subscription: Subscription, customer: User, placed: list[PanelAccount], now: datetime
+) -> Standing:
+    if customer.is_banned:
+        return Standing(_("Banned"), "danger")
+    if subscription.is_disabled:
+        return Standing(_("Disabled"), "danger")
+    if not subscription.is_live(now):
+        return Standing(_("Expired"), "default")
+    serves = any(account.placement == PanelAccount.Placement.SERVING and account.links for account in placed)
+    return Standing(_("Works"), "success") if serves else Standing(_("Being activated"), "warning")
+
+
+def _differences(access: Access, account: PanelAccount, now: datetime) -> list[str]:
+    """Return in which points a live account is not what it should be, as far as we last looked."""
+    if account.placement not in PanelAccount.LIVE or account.observed_at is None:
+        return []
+    differs = []
+    if access.is_wanted(now) and account.observed_until != access.until:
+        differs.append("until")
+    if account.observed_limit != access.traffic_limit:
+        differs.append("limit")
+    if account.applied_generation != access.generation:
+        differs.append("generation")
+    return differs
+
+
+def _offer_retries(story: timeline.Timeline, request: HttpRequest) -> None:
+    outbox = admin.site.get_model_admin(OutboxMessage)
+    for entry in story.entries:
+        if isinstance(entry.row, OutboxMessage):
+            entry.buttons = buttons(outbox, request, entry.row)

@@ -1,0 +1,123 @@
+"""What happened to and by a customer, from all rooms, newest first."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.utils.translation import ngettext
+
+from accounts.models import AuditEvent, User
+from core.clock import DAY
+from notifications.models import OutboxMessage
+from telegram_bot.models import Update
+
+PER_PAGE = 25
+MOST_PAGES = 40
+
+EVENTS = {
+    "customer.arrived": (gettext_lazy("Came to the bot"), "waving_hand"),
+    "customer.banned": (gettext_lazy("Banned"), "gavel"),
+    "customer.unbanned": (gettext_lazy("Ban lifted"), "gavel"),
+    "trial.taken": (gettext_lazy("Took the trial"), "redeem"),
+    "grant.given": (gettext_lazy("Time given"), "more_time"),
+    "grant.revoked": (gettext_lazy("Time taken back"), "history_toggle_off"),
+    "grant.restored": (gettext_lazy("Time given back"), "restore"),
+    "subscription.expired": (gettext_lazy("Subscription ended"), "timer_off"),
+    "subscription.disabled": (gettext_lazy("Subscription disabled"), "block"),
+    "subscription.enabled": (gettext_lazy("Subscription enabled"), "check_circle"),
+    "link.rotated": (gettext_lazy("New link"), "link"),
+}
+TAPS = {
+    "message": (gettext_lazy("Wrote"), "chat"),
+    "callback_query": (gettext_lazy("Pressed"), "touch_app"),
+    "my_chat_member": (gettext_lazy("Blocked or unblocked the bot"), "person_off"),
+}
+MESSAGE_TONES = {"sent": "success", "pending": "info", "failed": "danger", "unreachable": "warning"}
+UPDATE_TONES = {"received": "info", "decided": "info", "dead": "danger"}
+
+
+@dataclass
+class Entry:
+    """One line of the timeline. `row` is what it stands for; `badge` its state, where that is not plain."""
+
+    at: datetime
+    title: str
+    icon: str
+    row: Any
+    actor: str = ""
+    text: str = ""
+    badge: str = ""
+    tone: str = ""
+    buttons: list[Any] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Timeline:
+    entries: list[Entry]
+    page: int
+    has_next: bool
+
+
+def of(customer: User, *, page: int) -> Timeline:
+    """Return a page of the customer's timeline. Three queries, each bounded by the page."""
+    page = min(max(page, 1), MOST_PAGES)
+    upto = page * PER_PAGE + 1
+    entries = [_event(row) for row in AuditEvent.objects.filter(customer=customer).order_by("-id")[:upto]]
+    entries += [_message(row) for row in OutboxMessage.objects.filter(user=customer).order_by("-id")[:upto]]
+    entries += [_tap(row) for row in Update.objects.filter(chat_id=customer.telegram_id).order_by("-id")[:upto]]
+    entries.sort(key=lambda entry: entry.at, reverse=True)
+    shown = entries[(page - 1) * PER_PAGE : page * PER_PAGE]
+    return Timeline(shown, page, has_next=len(entries) > page * PER_PAGE and page < MOST_PAGES)
+
+
+def _event(row: AuditEvent) -> Entry:
+    title, icon = EVENTS.get(row.action, (row.action, "history"))
+    return Entry(row.created_at, str(title), icon, row, actor=row.actor, text=_said(row.data))
+
+
+def _said(data: dict[str, Any]) -> str:
+    """Return the values of an event that staff look for, in words."""
+    parts = []
+    if seconds := data.get("seconds"):
+        days = round(seconds / DAY.total_seconds())
+        parts.append(ngettext("%(days)d day", "%(days)d days", days) % {"days": days})
+    ends = parse_datetime(str(data.get("ends", "")))
+    if ends is not None:
+        parts.append(_("ends %(end)s") % {"end": date_format(timezone.localtime(ends), "DATETIME_FORMAT")})
+    if days := data.get("days"):
+        parts.append(ngettext("%(days)d day", "%(days)d days", days) % {"days": days})
+    parts += [str(data[key]) for key in ("plan", "payload", "source") if data.get(key)]
+    if reason := data.get("reason"):
+        parts.append(f"“{reason}”")
+    return " · ".join(parts)
+
+
+def _message(row: OutboxMessage) -> Entry:
+    return Entry(
+        row.sent_at or row.created_at,
+        _("Told: %(kind)s") % {"kind": row.kind.replace("_", " ")},
+        "send",
+        row,
+        text=row.error if row.state != OutboxMessage.State.SENT else "",
+        badge="" if row.state == OutboxMessage.State.SENT else row.get_state_display(),
+        tone=MESSAGE_TONES.get(row.state, ""),
+    )
+
+
+def _tap(row: Update) -> Entry:
+    title, icon = TAPS.get(row.kind, (row.kind, "touch_app"))
+    payload = (row.payload or {}).get(row.kind) or {}
+    return Entry(
+        row.received_at,
+        str(title),
+        icon,
+        row,
+        text=str(payload.get("text") or payload.get("data") or "")[:120],
+        badge="" if row.state == Update.State.ANSWERED else row.get_state_display(),
+        tone=UPDATE_TONES.get(row.state, ""),
+    )
