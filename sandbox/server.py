@@ -133,6 +133,15 @@ class SandboxThread:
 
     def _close(self) -> None:
         self.run(self.server.stop())
+        self.run(cancel_the_rest())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(START_SECONDS)
         self._loop.close()
+
+
+async def cancel_the_rest() -> None:
+    """End answers that still hang by order of a fault, though their callers have long left."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
