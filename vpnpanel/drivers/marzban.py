@@ -21,7 +21,8 @@ INBOUNDS_SECONDS = 300
 ENABLED = frozenset({"active", "limited", "on_hold"})
 OLDEST_SAFE_VERSION = (0, 8, 0)
 
-_inbounds: dict[tuple[str, str], tuple[float, dict[str, list[str]]]] = {}
+# What this process knows of panels' inbounds, and when it was read by the monotonic clock.
+INBOUNDS: dict[tuple[str, str], tuple[float, dict[str, list[str]]]] = {}
 
 
 class MarzbanDriver(PanelDriver, ListsInbounds):
@@ -60,15 +61,11 @@ class MarzbanDriver(PanelDriver, ListsInbounds):
 
     def put_account(self, name: str, desired: Desired, *, is_new: bool = False) -> Observed:
         try:
-            may_create = is_new and desired.is_enabled
-            shown = self._create(name, desired) if may_create else self._change(name, desired)
-        except AccountMissing:
-            if not desired.is_enabled:
-                raise
-            shown = self._create(name, desired)
+            shown = self._put(name, desired, is_new)
         except PanelRefused:
-            _inbounds.pop(self._panel, None)  # perhaps one of them is no longer there
-            raise
+            if not self._inbounds_changed():
+                raise
+            shown = self._put(name, desired, is_new)
         if desired.is_enabled and not shown.links:  # trap 1
             raise PanelRefused(f"account {name} got no usable link: check the panel's inbounds and hosts")
         return shown
@@ -104,13 +101,22 @@ class MarzbanDriver(PanelDriver, ListsInbounds):
     def _panel(self) -> tuple[str, str]:
         return self._address.base_url, self._address.username
 
+    def _put(self, name: str, desired: Desired, is_new: bool) -> Observed:
+        if is_new and desired.is_enabled:
+            return self._create(name, desired)
+        try:
+            return self._change(name, desired)
+        except AccountMissing:
+            if not desired.is_enabled:
+                raise
+            return self._create(name, desired)
+
     def _change(self, name: str, desired: Desired) -> Observed:
         # Never `proxies`: that would replace the customer's keys (trap 6). Always `status`: an account
         # that was disabled or limited stays so whatever else is changed.
-        terms = _terms(desired) | {
-            "status": "active" if desired.is_enabled else "disabled",
-            "inbounds": self._inbounds_to_sell(),
-        }
+        terms = _terms(desired) | {"status": "active" if desired.is_enabled else "disabled"}
+        if desired.is_enabled:  # a mistyped inbound must not keep anybody from being cut off
+            terms["inbounds"] = self._inbounds_to_sell()
         return _observed(self._api.call("PUT", f"/api/user/{name}", json=terms))
 
     def _create(self, name: str, desired: Desired) -> Observed:
@@ -176,13 +182,18 @@ class MarzbanDriver(PanelDriver, ListsInbounds):
         """Never empty: left out or empty means no entrance at all, or every one (trap 1)."""
         if chosen := {protocol: tags for protocol, tags in self._address.inbounds.items() if tags}:
             return chosen
-        read_at, known = _inbounds.get(self._panel, (0.0, {}))
+        read_at, known = INBOUNDS.get(self._panel, (0.0, {}))
         if not known or time.monotonic() - read_at > INBOUNDS_SECONDS:
             known = self.inbounds()
-            _inbounds[self._panel] = (time.monotonic(), known)
+            INBOUNDS[self._panel] = (time.monotonic(), known)
         if not known:
             raise PanelRefused("the panel has no inbound to sell")
         return known
+
+    def _inbounds_changed(self) -> bool:
+        """After a refusal tell whether the inbounds we knew are others now, and forget them."""
+        _, known = INBOUNDS.pop(self._panel, (0.0, {}))
+        return bool(known) and not self._address.inbounds and self.inbounds() != known
 
 
 def _terms(desired: Desired) -> dict[str, Any]:

@@ -24,7 +24,8 @@ class Token:
     good_until: float
 
 
-_tokens: dict[tuple[str, str, str], Token] = {}
+# What this process got by logging in.
+TOKENS: dict[tuple[str, str, str], Token] = {}
 
 
 class MarzbanApi:
@@ -49,7 +50,7 @@ class MarzbanApi:
         """
         answer = self._ask(method, path, may_repeat, arguments)
         if answer.status == 401:
-            _tokens.pop(self._key, None)
+            TOKENS.pop(self._key, None)
             answer = self._ask(method, path, may_repeat, arguments)
         return _judge(f"{method} {path}", answer)
 
@@ -77,7 +78,7 @@ class MarzbanApi:
             raise PanelRefused(str(failed), permanent=failed.permanent) from failed
 
     def _token(self) -> str:
-        known = _tokens.get(self._key)
+        known = TOKENS.get(self._key)
         if known is not None and known.good_until > time.time():
             return known.text
         form = {
@@ -91,7 +92,7 @@ class MarzbanApi:
         text = str(_judge("login", answer).get("access_token", ""))
         if not text:
             raise PanelDown("the panel's login answered without a token")
-        _tokens[self._key] = Token(text, _end_of(text) - TOKEN_LEEWAY_SECONDS)
+        TOKENS[self._key] = Token(text, _end_of(text) - TOKEN_LEEWAY_SECONDS)
         return text
 
 

@@ -1,0 +1,322 @@
+"""What every kind of panel must do, and what Marzban makes difficult, over the stand-in's HTTP."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.world import PanelWorld
+from vpnpanel import drivers
+from vpnpanel.drivers.base import Desired, PanelAddress, PanelDriver
+from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelError, PanelRefused
+
+NAME = "abc123_0123456789abcdef"
+UNTIL = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
+WANTED = Desired(is_enabled=True, until=UNTIL, traffic_limit=5 * 2**30, note="abc123 access 1")
+STOPPED = Desired(is_enabled=False, until=UNTIL, traffic_limit=0, note=WANTED.note)
+
+Connect = Callable[..., PanelDriver]
+
+
+@pytest.fixture
+def connect(marzban: PanelWorld) -> Iterator[Connect]:
+    made: list[PanelDriver] = []
+
+    def make(*, read_seconds: float = 5, **fields: object) -> PanelDriver:
+        address = {"base_url": marzban.address, "username": marzban.username, "password": marzban.password}
+        made.append(
+            drivers.connect("marzban", PanelAddress(**{**address, **fields}), read_seconds=read_seconds)
+        )
+        return made[-1]
+
+    yield make
+    for driver in made:
+        driver.close()
+
+
+@pytest.fixture
+def driver(connect: Connect) -> PanelDriver:
+    return connect()
+
+
+def calls(marzban: PanelWorld) -> list[str]:
+    return [call["call"].replace(NAME, "NAME") for call in marzban.calls()]
+
+
+class TestEveryKindOfPanel:
+    def test_new_account_is_as_desired_and_has_links(self, driver, marzban):
+        shown = driver.put_account(NAME, WANTED, is_new=True)
+        assert (shown.name, shown.is_enabled, shown.until) == (NAME, True, UNTIL)
+        assert shown.traffic_limit == 5 * 2**30 and len(shown.links) == 2
+        assert marzban.users()[NAME]["can_connect"]
+
+    def test_repeated_put_changes_nothing_and_keeps_the_keys(self, driver, marzban):
+        driver.put_account(NAME, WANTED, is_new=True)
+        keys = [link.split("@")[0] for link in marzban.users()[NAME]["links"]]
+        again = driver.put_account(NAME, WANTED, is_new=True)
+        later = driver.put_account(NAME, WANTED)
+        assert [link.split("@")[0] for link in again.links + later.links] == keys * 2
+
+    def test_put_brings_a_known_account_to_new_terms(self, driver):
+        driver.put_account(NAME, WANTED, is_new=True)
+        longer = Desired(True, UNTIL + timedelta(days=30), 0, WANTED.note)
+        shown = driver.put_account(NAME, longer)
+        assert (shown.until, shown.traffic_limit) == (UNTIL + timedelta(days=30), 0)
+
+    def test_stopped_account_cannot_connect_until_it_is_wanted_again(self, driver, marzban):
+        driver.put_account(NAME, WANTED, is_new=True)
+        assert not driver.put_account(NAME, STOPPED).is_enabled
+        assert not marzban.users()[NAME]["can_connect"]
+        assert driver.put_account(NAME, WANTED).is_enabled
+        assert marzban.users()[NAME]["can_connect"]
+
+    @pytest.mark.parametrize("is_new", [True, False])
+    def test_account_that_should_be_off_is_never_created(self, driver, marzban, is_new):
+        with pytest.raises(AccountMissing):
+            driver.put_account(NAME, STOPPED, is_new=is_new)
+        assert not marzban.users()
+
+    def test_account_that_the_panel_lost_is_made_again(self, driver, marzban):
+        driver.put_account(NAME, WANTED, is_new=True)
+        marzban.emu("POST", "lose", username=NAME)
+        assert driver.put_account(NAME, WANTED).links
+        assert NAME in marzban.users()
+
+    def test_get_of_an_unknown_account_says_so(self, driver):
+        with pytest.raises(AccountMissing):
+            driver.get_account("nobody")
+
+    def test_removed_account_is_cut_off_and_removing_again_is_fine(self, driver, marzban):
+        driver.put_account(NAME, WANTED, is_new=True)
+        driver.remove_account(NAME)
+        driver.remove_account(NAME)
+        assert not marzban.users()
+
+    def test_lost_answer_of_a_create_leaves_exactly_one_account(self, driver, marzban):
+        marzban.fail("POST /api/user", "lost", times=1)
+        shown = driver.put_account(NAME, WANTED, is_new=True)
+        assert marzban.fired() == {"lost": 1}
+        assert shown.links and list(marzban.users()) == [NAME]
+        assert calls(marzban).count("POST /api/user") == 1
+
+    def test_create_that_was_dropped_unseen_is_made_after_looking(self, driver, marzban):
+        marzban.fail("POST /api/user", "refuse", times=1)
+        assert driver.put_account(NAME, WANTED, is_new=True).links
+        assert calls(marzban).count("POST /api/user") == 2
+
+    def test_create_done_twice_by_the_network_is_one_account(self, driver, marzban):
+        marzban.fail("POST /api/user", "duplicate", times=1)
+        assert driver.put_account(NAME, WANTED, is_new=True).links
+        assert list(marzban.users()) == [NAME]
+
+    @pytest.mark.parametrize("kind", ["lost", "refuse", "duplicate"])
+    @pytest.mark.parametrize("call", ["PUT *", "DELETE *"])
+    def test_removal_survives_a_bad_connection(self, driver, marzban, call, kind):
+        driver.put_account(NAME, WANTED, is_new=True)
+        marzban.fail(call, kind, times=1)
+        driver.remove_account(NAME)
+        assert not marzban.users() and marzban.fired() == {kind: 1}
+
+    @pytest.mark.parametrize(
+        ("rule", "error"),
+        [
+            ({"kind": "refuse"}, PanelDown),
+            ({"kind": "hang", "seconds": 3}, PanelDown),
+            ({"kind": "html", "status": 200}, PanelDown),
+            ({"kind": "html", "status": 502}, PanelDown),
+            ({"kind": "error", "status": 503}, PanelDown),
+            ({"kind": "rate_limit"}, PanelDown),
+            ({"kind": "error", "status": 500}, AccountFailed),
+            ({"kind": "error", "status": 403, "body": {"detail": "You're not allowed"}}, PanelRefused),
+            ({"kind": "error", "status": 404, "body": {"detail": "Not Found"}}, PanelRefused),
+            ({"kind": "error", "status": 302}, PanelRefused),
+        ],
+    )
+    def test_every_call_turns_trouble_into_one_of_our_errors(self, connect, marzban, rule, error):
+        driver = connect(read_seconds=0.2)
+        driver.figures()
+        marzban.fail("*/api/user*", **rule)
+        for call in (
+            lambda: driver.get_account(NAME),
+            lambda: driver.put_account(NAME, WANTED),
+            lambda: driver.put_account(NAME, WANTED, is_new=True),
+            lambda: driver.remove_account(NAME),
+            lambda: next(driver.pages()),
+        ):
+            with pytest.raises(PanelError) as caught:
+                call()
+            assert isinstance(caught.value, error)
+
+    def test_unreachable_panel_is_down(self, connect):
+        with pytest.raises(PanelDown):
+            connect(base_url="http://127.0.0.1:9").figures()
+
+    def test_unknown_status_counts_as_not_working(self, driver, marzban):
+        marzban.emu("POST", "users", username=NAME, owner="shop", status="meditating")
+        shown = driver.get_account(NAME)
+        assert (shown.status, shown.is_enabled) == ("meditating", False)
+
+    def test_pages_show_every_account_once(self, driver, marzban):
+        driver.page_size = 10
+        wish = [{"username": f"user_{n:03}", "owner": "shop"} for n in range(25)]
+        marzban.http.post(f"{marzban.address}/_emu/users", json=wish).raise_for_status()
+        pages = list(driver.pages())
+        assert [len(page.accounts) for page in pages] == [10, 10, 5] and pages[0].total == 25
+        assert {shown.name for page in pages for shown in page.accounts} == {
+            each["username"] for each in wish
+        }
+
+    def test_figures_say_version_and_numbers(self, driver):
+        driver.put_account(NAME, WANTED, is_new=True)
+        figures = driver.figures()
+        assert (figures.version, figures.accounts) == ("0.8.4", 1)
+        assert "warning" not in figures.details
+
+
+class TestMarzban:
+    def test_create_costs_one_call_and_change_costs_one(self, driver, marzban):
+        driver.put_account("abc123_other", WANTED, is_new=True)  # logs in, reads the inbounds
+        marzban.forget_calls()
+        driver.put_account(NAME, WANTED, is_new=True)
+        driver.put_account(NAME, WANTED)
+        assert calls(marzban) == ["POST /api/user", "PUT /api/user/NAME"]
+
+    def test_trap_1_inbounds_are_always_named(self, driver, marzban):
+        driver.put_account(NAME, WANTED, is_new=True)
+        sent = marzban.calls("POST /api/user")[0]["parameters"]
+        assert sent["inbounds"] == {"vless": ["VLESS TCP REALITY", "VLESS WS TLS"]}
+
+    def test_trap_1_only_chosen_inbounds_are_sold(self, connect):
+        driver = connect(inbounds={"vless": ["VLESS TCP REALITY"], "trojan": []})
+        (link,) = driver.put_account(NAME, WANTED, is_new=True).links
+        assert "security=reality" in link and "flow=xtls-rprx-vision" in link
+
+    def test_account_without_links_is_refused(self, driver, marzban):
+        marzban.emu("POST", "panel", inbounds=[], hosts={})
+        with pytest.raises(PanelRefused):
+            driver.put_account(NAME, WANTED, is_new=True)
+
+    def test_renamed_inbound_is_found_at_once(self, driver, marzban):
+        driver.put_account(NAME, WANTED, is_new=True)
+        renamed = {"tag": "NEW", "protocol": "vless", "network": "tcp", "tls": "none", "port": 443}
+        marzban.emu("POST", "panel", inbounds=[renamed])
+        assert driver.put_account("abc123_second", WANTED, is_new=True).links
+        assert driver.put_account(NAME, WANTED).links
+
+    def test_mistyped_inbound_sells_nothing_but_still_lets_us_cut_off(self, connect, driver, marzban):
+        driver.put_account(NAME, WANTED, is_new=True)
+        mistyped = connect(inbounds={"vless": ["NOPE"]})
+        with pytest.raises(PanelRefused):
+            mistyped.put_account(NAME, WANTED)
+        mistyped.put_account(NAME, STOPPED)
+        assert not marzban.users()[NAME]["can_connect"]
+
+    def test_trap_2_row_broken_by_an_earlier_create_is_replaced(self, driver, marzban):
+        poison(marzban, NAME)
+        shown = driver.put_account(NAME, WANTED, is_new=True)
+        assert shown.until == UNTIL and not marzban.users()[NAME]["poisoned"]
+
+    def test_trap_2_known_account_is_never_thrown_away(self, driver, marzban):
+        driver.put_account(NAME, WANTED, is_new=True)
+        marzban.fail(f"* /api/user/{NAME}", "error", status=500)
+        with pytest.raises(AccountFailed):
+            driver.put_account(NAME, WANTED)
+        assert "DELETE /api/user/NAME" not in calls(marzban)
+
+    def test_trap_2_broken_row_can_be_removed(self, driver, marzban):
+        poison(marzban, NAME)
+        driver.remove_account(NAME)
+        assert not marzban.users()
+
+    @pytest.mark.parametrize("until", [datetime(2100, 1, 1, tzinfo=UTC), datetime(1969, 1, 1, tzinfo=UTC)])
+    def test_trap_3_end_the_panel_cannot_hold_is_not_sent(self, driver, marzban, until):
+        with pytest.raises(PanelRefused):
+            driver.put_account(NAME, Desired(True, until, 0, "note"), is_new=True)
+        assert not marzban.users()
+
+    def test_trap_4_ownerless_account_is_cut_off_though_deleting_it_fails(self, connect, marzban):
+        driver = connect(username="root", password="root")
+        driver.put_account(NAME, WANTED, is_new=True)
+        marzban.forget_calls()
+        driver.remove_account(NAME)
+        assert [call["status"] for call in marzban.calls() if call["call"].startswith("DELETE")] == [500]
+        assert not marzban.users()  # no row, and no key left in the core either
+
+    def test_trap_6_change_never_sends_proxies(self, driver, marzban):
+        driver.put_account(NAME, WANTED, is_new=True)
+        driver.put_account(NAME, STOPPED)
+        sent = marzban.calls(f"PUT /api/user/{NAME}")[0]["parameters"]
+        assert "proxies" not in sent and sent["status"] == "disabled"
+
+    def test_name_of_somebody_else_is_left_alone(self, driver, marzban):
+        marzban.emu("POST", "users", username=NAME, owner="shop", note="a friend of the owner", expire=1)
+        with pytest.raises(PanelRefused, match="not ours"):
+            driver.put_account(NAME, WANTED, is_new=True)
+        assert marzban.users()[NAME]["expire"] == 1
+
+    def test_account_of_another_administrator_is_refused(self, driver, marzban):
+        marzban.emu("POST", "users", username=NAME, owner="root", note=WANTED.note)
+        with pytest.raises(PanelRefused):
+            driver.put_account(NAME, WANTED, is_new=True)
+
+    def test_one_login_serves_many_drivers(self, connect, marzban):
+        connect(username="root", password="root").figures()
+        marzban.forget_calls()
+        for _ in range(3):
+            connect(username="root", password="root").figures()
+        assert calls(marzban) == ["GET /api/system"] * 3
+
+    def test_token_is_renewed_before_it_ends(self, connect, marzban):
+        marzban.emu("POST", "panel", token_minutes=1, sudo={"username": "brief", "password": "pw"})
+        driver = connect(username="brief", password="pw")
+        driver.figures()
+        driver.figures()
+        assert calls(marzban).count("POST /api/admin/token") == 2  # a minute is within the leeway
+
+    def test_token_the_panel_no_longer_takes_is_renewed_once(self, driver, marzban):
+        driver.figures()
+        marzban.reset()
+        assert driver.figures().version == "0.8.4"
+        assert calls(marzban) == ["GET /api/system", "POST /api/admin/token", "GET /api/system"]
+
+    def test_token_without_end_is_used_on(self, connect, marzban):
+        marzban.emu("POST", "panel", token_minutes=0, sudo={"username": "endless", "password": "pw"})
+        driver = connect(username="endless", password="pw")
+        driver.figures()
+        driver.figures()
+        assert calls(marzban).count("POST /api/admin/token") == 1
+
+    def test_wrong_password_stops_the_whole_panel(self, connect, marzban):
+        with pytest.raises(PanelDown, match="refuses our administrator") as caught:
+            connect(password="wrong").figures()
+        assert caught.value.permanent
+        assert calls(marzban) == ["POST /api/admin/token"]
+
+    def test_old_panel_is_warned_about(self, driver, marzban):
+        body = {"version": "0.7.0", "total_user": 3, "online_users": 1}
+        marzban.fail("GET /api/system", "error", status=200, body=body)
+        assert "0.7.0" in driver.figures().details["warning"]
+
+    @pytest.mark.parametrize("body", [{"version": "1.0"}, [], {"users": []}])
+    def test_page_that_is_not_marzbans_means_down(self, driver, marzban, body):
+        marzban.fail("GET /api/users", "error", status=200, body=body)
+        with pytest.raises(PanelDown):
+            next(driver.pages())
+
+    def test_account_with_unreadable_numbers_fails_alone(self, driver, marzban):
+        body = {"username": NAME, "status": "active", "links": [], "expire": 10**18}
+        marzban.fail("GET /api/user/*", "error", status=200, body=body)
+        with pytest.raises(AccountFailed):
+            driver.get_account(NAME)
+
+    def test_idle_connection_closed_by_the_panel_is_not_an_outage(self, driver, marzban):
+        driver.figures()
+        marzban.fail("GET /api/system", "refuse", times=1)
+        assert driver.figures().version == "0.8.4"
+
+
+def poison(marzban: PanelWorld, name: str) -> None:
+    """Leave a row that the panel cannot show: its end is in milliseconds."""
+    wish = {"username": name, "owner": "shop", "note": WANTED.note, "expire": 1_900_000_000_000}
+    marzban.http.post(f"{marzban.address}/_emu/users", json=wish)
+    assert marzban.users()[name]["poisoned"]
