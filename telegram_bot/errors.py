@@ -7,5 +7,8 @@ class BadUpdate(ShopError):
     """What was posted is not an update."""
 
 
+WRONG_TOKEN = "Telegram does not know TELEGRAM_BOT_TOKEN. Copy it again from @BotFather."
+
+
 class TokenIsWrong(ShopError):
     """Telegram does not know TELEGRAM_BOT_TOKEN."""

@@ -1,7 +1,9 @@
 """The Telegram channel: what a rendered message is to the Bot API, and what its errors mean to us."""
 
+import os
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 from django.conf import settings
 from telegram import (
@@ -26,6 +28,8 @@ from notifications.errors import (
 )
 from notifications.kinds import Button, Rendered
 
+# Waiting times as timedelta: python-telegram-bot's coming default, without its warning.
+os.environ.setdefault("PTB_TIMEDELTA", "true")
 # The preview's fetcher would call the customer's secret link.
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 UNREACHABLE = ("chat not found", "blocked", "deactivated", "initiate conversation", "kicked", "not a member")
@@ -55,8 +59,8 @@ def understand(error: TelegramError) -> OutsideError:
     text = str(error.message)
     lowered = text.lower()
     if isinstance(error, RetryAfter):
-        seconds = error.retry_after
-        return TooFast(float(seconds if isinstance(seconds, int | float) else seconds.total_seconds()))
+        wait = error.retry_after
+        return TooFast(wait.total_seconds() if isinstance(wait, timedelta) else float(wait))
     if isinstance(error, InvalidToken):
         return TokenRefused("Telegram does not accept TELEGRAM_BOT_TOKEN")
     if isinstance(error, Forbidden) or (isinstance(error, BadRequest) and "chat not found" in lowered):

@@ -17,7 +17,7 @@ from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError, Ti
 from core.services import note_health
 from notifications.channels.transport import AiohttpRequest
 from telegram_bot import services
-from telegram_bot.errors import TokenIsWrong
+from telegram_bot.errors import WRONG_TOKEN, TokenIsWrong
 from telegram_bot.process.database import DatabaseThreads
 from telegram_bot.process.dispatcher import Dispatcher
 
@@ -59,10 +59,8 @@ class Poller:
         try:
             payloads = await self._fetch()
             stored = await self._database.run(services.store_updates, payloads) if payloads else []
-        except InvalidToken as refused:
-            raise TokenIsWrong(
-                "Telegram does not know TELEGRAM_BOT_TOKEN. Copy it again from @BotFather."
-            ) from refused
+        except InvalidToken:
+            raise TokenIsWrong(WRONG_TOKEN) from None
         except Conflict as conflict:
             await self._wait_out(WEBHOOK_SET if "webhook" in str(conflict) else OTHER_POLLER, log.error)
         except RetryAfter as asked:

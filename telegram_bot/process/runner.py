@@ -8,18 +8,20 @@ import uuid
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
+from telegram.error import InvalidToken, TelegramError
 
-from core.services import drop_lease, hold_lease, require_installation
+from core.heartbeat import still_turning
+from core.services import drop_lease, hold_lease, note_health, require_installation
 from notifications.channels.telegram import TelegramChannel, make_bot
 from notifications.limiter import Limiter
 from telegram_bot import services
-from telegram_bot.errors import TokenIsWrong
+from telegram_bot.errors import WRONG_TOKEN, TokenIsWrong
 from telegram_bot.intents import callback_data
 from telegram_bot.process.database import DatabaseThreads
 from telegram_bot.process.delivery import Delivery
 from telegram_bot.process.dispatcher import Dispatcher
 from telegram_bot.process.outbox import OutboxSender
-from telegram_bot.process.poller import Poller
+from telegram_bot.process.poller import HEALTH, Poller
 
 log = logging.getLogger(__name__)
 
@@ -47,11 +49,18 @@ class BotProcess:
         await self._database.run(require_installation)
         try:
             while not self._stopping.is_set():
-                if await self._holds_lease():
-                    log.info("active as %s", self._holder)
-                    await self._be_active()
-                else:
+                if not await self._holds_lease():
                     await self._pause(1)
+                    continue
+                log.info("active as %s", self._holder)
+                try:
+                    await self._be_active()
+                except InvalidToken:  # its text holds the token
+                    raise TokenIsWrong(WRONG_TOKEN) from None
+                except TelegramError as failed:
+                    log.warning("Telegram does not answer: %s", failed)
+                    await self._database.run(note_health, HEALTH, is_up=False, error=str(failed))
+                    await self._pause(2)
         finally:
             await self._give_up_lease()
             self._database.close()
@@ -112,6 +121,7 @@ class BotProcess:
                     return
 
     async def _holds_lease(self) -> bool:
+        still_turning("bot")
         return await self._database.run(
             hold_lease, LEASE, holder=self._holder, token=self._token, seconds=LEASE_SECONDS
         )
@@ -134,4 +144,4 @@ class BotProcess:
 
 async def _raise_when_refused(dispatcher: Dispatcher) -> None:
     await dispatcher.token_refused.wait()
-    raise TokenIsWrong("Telegram does not accept TELEGRAM_BOT_TOKEN. Copy it again from @BotFather.")
+    raise TokenIsWrong(WRONG_TOKEN)

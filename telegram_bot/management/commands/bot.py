@@ -5,7 +5,6 @@ import signal
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from telegram.error import InvalidToken
 
 from core.errors import InstallationMismatch
 from telegram_bot.errors import TokenIsWrong
@@ -20,10 +19,6 @@ class Command(BaseCommand):
             asyncio.run(_run())
         except (InstallationMismatch, TokenIsWrong) as wrong:
             raise CommandError(str(wrong)) from wrong
-        except InvalidToken as wrong:
-            raise CommandError(
-                "Telegram does not know TELEGRAM_BOT_TOKEN. Copy it again from @BotFather."
-            ) from wrong
 
 
 async def _run() -> None:

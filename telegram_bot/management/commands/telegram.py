@@ -19,8 +19,8 @@ from telegram_bot.process.poller import WANTED
 
 class Command(BaseCommand):
     help = (
-        "Set up the bot at Telegram. `profile`: command menu and descriptions; `webhook`: have updates delivered; "
-        "`polling`: remove the webhook; `status`: what Telegram says of the bot."
+        "Set up the bot at Telegram. `profile`: command menu and descriptions; `webhook`: have updates "
+        "delivered; `polling`: remove the webhook; `status`: what Telegram says of the bot."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -1,0 +1,97 @@
+"""Every screen in both languages: complete, escaped, and within Telegram's limits."""
+
+import dataclasses
+import re
+from datetime import timedelta
+
+import pytest
+from django.utils import translation
+
+from core import clock
+from subscriptions.status import CustomerStatus, State
+from telegram_bot import screens
+from telegram_bot.screens import SCREENS, Shown, key, menu, trial
+from telegram_bot.screens.connect import PLATFORMS
+from tests.factories import make_customer
+
+CYRILLIC = re.compile(r"[а-яё]", re.I)
+ARGUMENTS = {"connect": ["", *PLATFORMS], "menu": ["", "unknown"]}
+EVERY = [(name, argument) for name in SCREENS for argument in ARGUMENTS.get(name, [""])]
+
+
+def status(state: State) -> CustomerStatus:
+    return CustomerStatus(
+        state=state,
+        has_trial_left=state is State.NONE,
+        subscription_id=None if state is State.NONE else 1,
+        plan_name="Plan <1>",
+        expires_at=clock.now() + timedelta(days=3),
+        time_left=timedelta(days=3),
+        link="https://shop.example.org/s/secret-token-of-the-customer",
+        is_ready=state is State.ACTIVE,
+        used_bytes=5 * 2**30,
+        traffic_limit=10 * 2**30,
+    )
+
+
+def assert_fits(rendered) -> None:
+    limit = 1024 if rendered.photo else 4096
+    assert 0 < len(re.sub(r"<[^>]+>", "", rendered.text)) <= limit
+    for button in (button for row in rendered.buttons for button in row):
+        assert button.label and sum(map(bool, (button.action, button.copy, button.url))) == 1
+        assert len(button.copy) <= 256
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize(("name", "argument"), EVERY)
+def test_screens_of_a_newcomer(db, name, argument, language):
+    customer = make_customer(language=language, first_name="<i>Eve</i> & co")
+    rendered = screens.render(customer, Shown(name, argument))
+    assert_fits(rendered)
+    assert "<i>" not in rendered.text
+    assert bool(CYRILLIC.search(rendered.text)) == (language == "ru" or name == "language")
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("screen", [key, trial])
+def test_key_in_every_state(screen, state, language):
+    with translation.override(language):
+        rendered = screen.render(status(state))
+    assert_fits(rendered)
+    assert ("secret-token" in rendered.text) == (state is State.ACTIVE)
+    assert bool(CYRILLIC.search(rendered.text)) == (language == "ru")
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_menu_says_in_other_words_where_a_customer_stands(state):
+    found = status(state)
+    values = menu.Values("Anna", found.has_trial_left, state, "3 days", is_lost=False)
+    texts = {
+        menu.render(dataclasses.replace(values, state=other)).text for other in State if other is not state
+    }
+    assert state in (State.NONE, State.BANNED) or menu.render(values).text not in texts
+
+
+def test_a_banned_customer_sees_why_not_what(db, settings):
+    settings.SUPPORT_CONTACT = "@shop_help"
+    rendered = screens.render(make_customer(), Shown("banned"))
+    assert "@shop_help" in rendered.text and not rendered.buttons
+
+
+def test_every_button_leads_somewhere(db):
+    from telegram_bot.handlers import ACTIONS
+
+    customer = make_customer()
+    for name, argument in EVERY:
+        for row in screens.render(customer, Shown(name, argument)).buttons:
+            assert all(button.action.split(":")[0] in ACTIONS for button in row if button.action)
+
+
+def test_a_screen_no_longer_known_becomes_the_menu():
+    assert screens.unpack({"name": "of-an-old-version"}) == Shown("menu")
+
+
+def test_the_apology_is_in_the_customers_language():
+    assert CYRILLIC.search(screens.render_apology("ru").text)
+    assert not CYRILLIC.search(screens.render_apology("en").text)
