@@ -144,7 +144,7 @@ class Customers:
         return {"update_id": update_id, "message": message}
 
     def init_data(self, chat: Chat, start_param: str = "") -> str:
-        """Give signed Mini App data (https://core.telegram.org/bots/webapps, validating data)."""
+        """Give the signed data a Mini App is opened with."""
         fields = {
             "auth_date": str(self._bot.today()),
             "chat_instance": chat.instance,
@@ -153,9 +153,14 @@ class Customers:
         }
         if start_param:
             fields["start_param"] = start_param
-        lines = "\n".join(f"{name}={fields[name]}" for name in sorted(fields))
-        key = hmac.digest(b"WebAppData", self._bot.token.encode(), hashlib.sha256)
-        return urlencode(fields | {"hash": hmac.new(key, lines.encode(), hashlib.sha256).hexdigest()})
+        return urlencode(fields | {"hash": signature(fields, self._bot.token)})
+
+
+def signature(fields: dict[str, str], token: str) -> str:
+    """Sign Mini App data (https://core.telegram.org/bots/webapps#validating-data-received-via-the-mini-app)."""
+    lines = "\n".join(f"{name}={fields[name]}" for name in sorted(fields))
+    key = hmac.digest(b"WebAppData", token.encode(), hashlib.sha256)
+    return hmac.new(key, lines.encode(), hashlib.sha256).hexdigest()
 
 
 def text_content(text: str) -> dict[str, Any]:

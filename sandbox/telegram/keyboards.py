@@ -9,8 +9,10 @@ from sandbox.telegram.errors import ApiError, bad_request
 from sandbox.telegram.links import InvalidLink, checked_link
 from sandbox.telegram.params import Params
 
-BUTTONS_PER_ROW = 8
-BUTTONS_LIMIT = 100
+INLINE_PER_ROW = 8
+INLINE_LIMIT = 100
+KEYS_PER_ROW = 12
+KEYS_LIMIT = 300
 CALLBACK_DATA_BYTES = 64
 COPY_TEXT_LENGTH = 256
 STYLES = {"primary", "success", "danger"}
@@ -39,20 +41,19 @@ def reply_markup(params: Params, *, private: bool) -> dict[str, Any] | None:
     return markup if markup.get("remove_keyboard") or markup.get("force_reply") else None
 
 
-def rows_of(value: Any, name: str) -> list[list[Any]]:
+def rows_of(value: Any, name: str, per_row: int, limit: int) -> list[list[Any]]:
     if not isinstance(value, list):
         raise bad_request(f'field "{name}" must be of type Array')
     if not all(isinstance(row, list) for row in value):
         raise bad_request(f'field "{name}" must be an Array of Arrays')
-    if sum(map(len, value)) > BUTTONS_LIMIT or any(len(row) > BUTTONS_PER_ROW for row in value):
+    if sum(map(len, value)) > limit or any(len(row) > per_row for row in value):
         raise bad_request("reply markup is too long")
     return [row for row in value if row]
 
 
 def reply_keyboard(value: Any, *, private: bool) -> list[list[dict[str, Any]]]:
-    rows = [
-        [{"text": key} if isinstance(key, str) else key for key in row] for row in rows_of(value, "keyboard")
-    ]
+    given = rows_of(value, "keyboard", KEYS_PER_ROW, KEYS_LIMIT)
+    rows = [[{"text": key} if isinstance(key, str) else key for key in row] for row in given]
     for key in (key for row in rows for key in row):
         if not isinstance(key, dict) or not key.get("text"):
             raise bad_request("keyboard button text must be non-empty")
@@ -62,7 +63,8 @@ def reply_keyboard(value: Any, *, private: bool) -> list[list[dict[str, Any]]]:
 
 
 def inline_keyboard(value: Any, *, private: bool) -> dict[str, Any] | None:
-    rows = [[inline_button(key, private=private) for key in row] for row in rows_of(value, "inline_keyboard")]
+    given = rows_of(value, "inline_keyboard", INLINE_PER_ROW, INLINE_LIMIT)
+    rows = [[inline_button(key, private=private) for key in row] for row in given]
     return {"inline_keyboard": rows} if rows else None
 
 

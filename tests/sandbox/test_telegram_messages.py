@@ -202,6 +202,14 @@ async def test_a_keyboard_may_have_8_buttons_in_a_row_and_100_in_all(server, row
     assert await server.call("sendMessage", chat_id=7, text="a", reply_markup=fitting)
 
 
+async def test_a_reply_keyboard_may_be_wider(server):
+    sent = await server.call("sendMessage", chat_id=7, text="a", reply_markup={"keyboard": [["a"] * 12]})
+    assert "reply_markup" not in sent
+
+    with pytest.raises(Refused, match="reply markup is too long"):
+        await server.call("sendMessage", chat_id=7, text="a", reply_markup={"keyboard": [["a"] * 13]})
+
+
 async def test_an_answer_quotes_the_message_it_answers(server):
     sent = await server.call("sendMessage", chat_id=7, text="a", reply_parameters={"message_id": 1})
     assert sent["reply_to_message"]["text"] == "/start"

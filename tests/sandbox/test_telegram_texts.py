@@ -1,4 +1,8 @@
+import html
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sandbox.telegram.html import Unparsable, parse_html
 from tests.sandbox.telegram_server import Refused, rows
@@ -17,6 +21,21 @@ def test_html_becomes_text_and_entities(row):
         for kind, offset, length, *extra in row["entities"]
     ]
     assert entities == expected
+
+
+@given(st.text())
+def test_whatever_is_escaped_comes_back_as_it_was(text):
+    assert parse_html(f"<b>{html.escape(text)}</b>")[0] == text
+
+
+@given(st.text(alphabet="<>/&;b =\"'a#x🔑", max_size=30))
+def test_any_source_is_read_or_refused_with_entities_inside_the_text(source):
+    try:
+        text, entities = parse_html(source)
+    except Unparsable:
+        return
+    units = len(text.encode("utf-16-le")) // 2
+    assert all(0 <= each["offset"] < each["offset"] + each["length"] <= units for each in entities)
 
 
 @pytest.mark.parametrize("row", BROKEN, ids=lambda row: row["html"][:40])

@@ -52,6 +52,11 @@ async def test_answers_say_what_changed(server, receiver):
     ]
 
 
+async def test_an_empty_address_deletes_the_webhook(server, receiver):
+    await server.call("setWebhook", url=receiver.url)
+    assert (await server.answer("setWebhook", json={"url": ""}))["description"] == "Webhook was deleted"
+
+
 async def test_setting_twice_within_a_second_is_too_often(server, receiver):
     await server.call("setWebhook", url=receiver.url)
 
