@@ -13,8 +13,9 @@ from accounts.services import note
 from core import clock, jobs
 from core.acts import Act
 from core.models import Job
+from core.nudges import nudge
 from core.staff import HistoryAdmin, KeptAdmin, StaffAdmin, column, link_to, page_of, size
-from vpnpanel import services
+from vpnpanel import checkup, services, sync
 from vpnpanel.models import LATE_AFTER, Access, Panel, PanelAccount, PanelGroup, SyncRun
 
 PLACEMENTS = {"joining": "info", "serving": "success", "leaving": "warning", "gone": "default"}
@@ -46,6 +47,7 @@ class PanelForm(forms.ModelForm):  # type: ignore[type-arg]
 
 def start_job(kind: str, panel: Panel, actor: str) -> Any:
     job = jobs.start(kind, subject=str(panel.pk), asked_by=actor)
+    nudge("core.tasks.run_jobs")
     return _("Job %(id)s is under way: see Jobs.") % {"id": job.pk}
 
 
@@ -76,7 +78,7 @@ PANEL_ACTS = (
         title=_("Check now"),
         about=_("Ask the panel who it is and whether our administrator gets in."),
         permission="vpnpanel.change_panel",
-        run=lambda panel, values, actor: start_job("panel_check", panel, actor),
+        run=lambda panel, values, actor: start_job(checkup.KIND, panel, actor),
         icon="network_check",
         is_harmless=True,
     ),
@@ -85,7 +87,7 @@ PANEL_ACTS = (
         title=_("Full sync now"),
         about=_("Read all accounts of the panel and repair what differs."),
         permission="vpnpanel.change_panel",
-        run=lambda panel, values, actor: start_job("panel_sync", panel, actor),
+        run=lambda panel, values, actor: start_job(sync.KIND, panel, actor),
         icon="sync",
         is_harmless=True,
     ),
@@ -147,7 +149,7 @@ class PanelAdmin(KeptAdmin):
         changed = [name for name in form.changed_data if name != "password" or form.data.get("password")]
         action = "panel.changed" if change else "panel.added"
         note(None, action, actor=actor, subject=f"panel:{obj.pk}", data={"fields": changed, "name": obj.name})
-        jobs.start("panel_check", subject=str(obj.pk), asked_by=actor)
+        start_job(checkup.KIND, obj, actor)
 
     def change_view(
         self,
@@ -180,7 +182,7 @@ def panel_parts(panel_id: str) -> dict[str, Any]:
     return {
         "panel": Panel.objects.filter(pk=panel_id).first(),
         "syncs": list(SyncRun.objects.filter(panel_id=panel_id)[:5]),
-        "jobs": list(Job.objects.filter(kind__in=("panel_check", "panel_sync"), subject=panel_id)[:5]),
+        "jobs": list(Job.objects.filter(kind__in=(checkup.KIND, sync.KIND), subject=panel_id)[:5]),
         "accounts": list(accounts.order_by("-id")[:10]),
         "accounts_url": f"{page_of(PanelAccount)}?panel__id__exact={panel_id}",
     }
