@@ -8,8 +8,11 @@ from typing import Any, TypeVar
 
 from django.db import connections
 
+from core.tasks import run_jobs
+from subscriptions.tasks import expire_due
 from telegram_bot.process.runner import BotProcess
 from tests.world import Message, TelegramWorld
+from vpnpanel.tasks import probe_panels, reconcile_due
 
 Found = TypeVar("Found")
 
@@ -77,3 +80,32 @@ def buttons(message: Message) -> list[str]:
     """Return the captions of a message's buttons."""
     rows = message.get("reply_markup", {}).get("inline_keyboard", [])
     return [button["text"] for row in rows for button in row]
+
+
+class RunningWorker:
+    """The scheduled work, done again and again in a thread, as the worker's sweeps do it."""
+
+    TASKS = (reconcile_due, probe_panels, expire_due, run_jobs)
+
+    def __enter__(self) -> "RunningWorker":
+        self._stopping = threading.Event()
+        self.error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *args: Any) -> None:
+        self._stopping.set()
+        self._thread.join(60)
+        assert not self._thread.is_alive(), "the worker did not stop"
+        assert self.error is None, f"the worker broke: {self.error!r}"
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.wait(0.1):
+                for task in self.TASKS:
+                    task()
+        except BaseException as error:
+            self.error = error
+        finally:
+            connections.close_all()
