@@ -10,11 +10,12 @@ log = logging.getLogger(__name__)
 
 
 def nudge(task: str, *args: Any) -> None:
-    """After commit, ask the worker to run the task of that name soon; a broker that is away is only logged."""
+    """After commit, ask the worker to run that task soon; a broker that is away is only logged."""
 
     def send() -> None:
         try:
-            current_app.tasks[task].apply_async(args=args, retry=False, expires=60)
+            # By name: web and bot import no tasks, so their registry is empty.
+            current_app.send_task(task, args=args, retry=False, expires=60)
         except Exception as failed:  # brokers raise whatever their transport raises
             log.warning("nudge of %s was lost: %s", task, failed)
 
