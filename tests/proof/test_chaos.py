@@ -1,0 +1,64 @@
+"""Killed half-way: trials while calls are lost, doubled and hang, and processes die."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.proof.processes import Shop, own_database
+from tests.proof.storm import Dose, Storm, settle
+from tests.proof.verdict import count_faults, judge, silent_kinds
+
+SEED = int(os.environ.get("PROOF_SEED", "20261122"))
+SMALL = Dose(
+    seed=SEED, customers=12, arrive_within=3, kill_every=(0.8, 1.6), rounds=1, hang=1.5,
+    give_up_after=30, settle_within=40, is_hurried=True,
+)  # fmt: skip
+WHOLE = Dose(
+    seed=SEED, customers=200, arrive_within=90, kill_every=(4, 9), rounds=3, hang=4,
+    give_up_after=300, settle_within=240,
+)  # fmt: skip
+
+
+@pytest.fixture
+def weather(tmp_path: Path, record_property, capsys):
+    """Let a storm pass over a shop; return what was wrong afterwards."""
+
+    def pass_over(dose: Dose, bug: str = "") -> list[str]:
+        with own_database() as (database_url, redis_url):
+            shop = Shop(tmp_path / "shop", database_url, redis_url, bug)
+            try:
+                shop.open()
+                if dose.is_hurried:
+                    shop.books.ask("probe_often")
+                storm = Storm(shop, dose)
+                seen = storm.run()
+                settled = settle(shop, dose)
+                fired = count_faults(shop)
+                wrong = judge(shop, storm.customers, seen)
+            finally:
+                shop.close()
+        for name, value in {
+            "seed": dose.seed,
+            "customers": dose.customers,
+            "taps": len(seen.updates),
+            "redelivered": seen.redelivered,
+            "killed": json.dumps(seen.kills),
+            "faults": json.dumps(fired),
+            "storm": f"{seen.seconds:.0f} s",
+            "settled after": f"{settled:.0f} s",
+            "broken promises": len(wrong),
+        }.items():
+            record_property(name, value)
+        with capsys.disabled():
+            print(f"\nseed {dose.seed}, killed {dict(seen.kills)}, faults {fired}, settled {settled:.0f} s")
+        assert not silent_kinds(fired), f"these faults never fired: {silent_kinds(fired)}"
+        assert len(seen.kills) == 4, "not every role was killed"
+        return wrong
+
+    return pass_over
+
+
+def test_small_storm_loses_no_tap_and_doubles_no_trial(weather):
+    assert weather(SMALL) == []
