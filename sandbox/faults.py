@@ -14,6 +14,7 @@ from typing import Any
 from aiohttp import web
 
 KINDS = ("refuse", "error", "html", "hang", "lost", "duplicate", "delay", "rate_limit")
+NUMBERS: dict[str, Any] = {"times": int | None, "seconds": int | float | None, "status": int | None}
 HTML_PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -71,6 +72,9 @@ class Faults:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}")
         if not 0 <= wish.get("probability", 1) <= 1:
             raise ValueError("probability must be between 0 and 1")
+        for name, types in NUMBERS.items():
+            if not isinstance(wish.get(name), types):
+                raise ValueError(f"{name} must be a number")
         rule = Rule(id=next(self._ids), **wish)
         self.rules.append(rule)
         return rule

@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 from dataclasses import fields
+from itertools import islice
 from typing import Any
 from urllib.parse import unquote
 
@@ -57,11 +58,13 @@ class PanelControl:
         router.add_post("/_emu/panel", self.configure)
 
     async def users(self, request: web.Request) -> web.Response:
-        """List the rows with whether the core lets each in, then the zombies."""
+        """List the rows and whether the core lets each in, then the zombies; ?limit= keeps the newest."""
         review_if_due(self.panel)
-        rows = [self.account(user) for user in self.panel.state.users.values()]
-        lost = [zombie(name, key) for name, key in self.panel.state.zombies().items()]
-        return web.json_response(rows + lost)
+        state = self.panel.state
+        limit = int(request.query.get("limit", len(state.users)))
+        newest = list(islice(reversed(state.users.values()), limit))
+        rows = [self.account(user) for user in reversed(newest)]
+        return web.json_response(rows + [zombie(name, key) for name, key in state.zombies().items()])
 
     def account(self, user: User) -> dict[str, Any]:
         state, now = self.panel.state, self.panel.clock.now()
@@ -201,9 +204,10 @@ def zombie(name: str, key: CoreKey) -> dict[str, Any]:
 def secret_of(link: str) -> str:
     """Give what a link identifies its holder by."""
     scheme, _, rest = link.partition("://")
-    if scheme != "vmess":
-        return unquote(rest.partition("@")[0])
+    holder = unquote(rest.partition("@")[0])
     try:
-        return str(json.loads(base64.b64decode(rest))["id"])
+        if scheme == "vmess":
+            return str(json.loads(base64.b64decode(rest))["id"])
+        return base64.b64decode(holder).decode().partition(":")[2] if scheme == "ss" else holder
     except (binascii.Error, ValueError, KeyError, TypeError):
         return ""

@@ -62,7 +62,8 @@ def users_page(panel: Panel) -> web.Response:
     review_if_due(panel)
     newest = [user for user, _ in zip(reversed(panel.state.users.values()), range(SHOWN), strict=False)]
     lost = [
-        row("zombie", key.username, "", "", "—", "yes", name) for name, key in panel.state.zombies().items()
+        row("zombie", key.username, "", "", "—", "yes", f"key {name}, no row")
+        for name, key in panel.state.zombies().items()
     ]
     text = PAGE.format(
         name=html.escape(panel.name),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 import uuid
@@ -49,9 +50,9 @@ def integer(problems: Problems, name: str, value: Any) -> int | None:
         if re.fullmatch(r"\s*[+-]?\d+\s*", value):
             return int(value)
         problems.add(name, "Input should be a valid integer, unable to parse string as an integer")
-    elif isinstance(value, float) and not value.is_integer():
+    elif isinstance(value, float) and math.isfinite(value) and not value.is_integer():
         problems.add(name, "Input should be a valid integer, got a number with a fractional part")
-    elif isinstance(value, int | float):
+    elif isinstance(value, int | float) and math.isfinite(value):
         return int(value)
     else:
         problems.add(name, "Input should be a valid integer")
@@ -60,8 +61,8 @@ def integer(problems: Problems, name: str, value: Any) -> int | None:
 
 def choice(allowed: tuple[str, ...]) -> Callable[[Problems, str, Any], str | None]:
     def read(problems: Problems, name: str, value: Any) -> str | None:
-        if value in allowed:
-            return str(value)
+        if isinstance(value, str) and value in allowed:
+            return value
         problems.add(name, one_of(allowed))
         return None
 
@@ -71,7 +72,7 @@ def choice(allowed: tuple[str, ...]) -> Callable[[Problems, str, Any], str | Non
 def byte_limit(problems: Problems, name: str, value: Any) -> int | None:
     if isinstance(value, str):
         problems.add(name, f"Value error, {name} must be an integer or a float, not a string")
-    elif not isinstance(value, int | float):
+    elif not isinstance(value, int | float) or not math.isfinite(value):
         problems.add(name, "Input should be a valid integer")
     elif value < 0:
         problems.add(name, "Input should be greater than or equal to 0")
@@ -130,8 +131,10 @@ def read_proxies(problems: Problems, value: Any) -> dict[str, dict[str, str]]:
     for protocol, settings in value.items():
         if protocol not in PROTOCOLS:
             problems.add("proxies", f"Value error, {protocol!r} is not a valid ProxyTypes")
+        elif not isinstance(settings, dict):
+            problems.add(protocol, "Input should be a valid dictionary")
         else:
-            found[protocol] = read_credentials(problems, protocol, settings or {})
+            found[protocol] = read_credentials(problems, protocol, settings)
     return found
 
 
@@ -147,7 +150,7 @@ def read_credentials(problems: Problems, protocol: str, settings: dict[str, Any]
     except ValueError:
         problems.add("id", "Input should be a valid UUID")
         identity = ""
-    password = settings.get("password") or secrets.token_urlsafe(16)
+    password = str(settings.get("password") or secrets.token_urlsafe(16))
     match protocol:
         case "vmess":
             return {"id": identity}
@@ -163,10 +166,18 @@ def read_inbounds(problems: Problems, value: Any, state: PanelState) -> dict[str
     if not isinstance(value, dict):
         problems.add("inbounds", "Input should be a valid dictionary")
         return {}
-    for tag in (tag for tags in value.values() for tag in tags):
-        if tag not in state.inbounds:
+    found: dict[str, list[str]] = {}
+    for protocol, tags in value.items():
+        if protocol not in PROTOCOLS:
+            problems.add(protocol, one_of(PROTOCOLS))
+        elif not isinstance(tags, list):
+            problems.add(protocol, "Input should be a valid list")
+        else:
+            found[protocol] = tags
+    for tag in (tag for tags in found.values() for tag in tags):
+        if not isinstance(tag, str) or tag not in state.inbounds:
             problems.add("inbounds", f"Value error, Inbound {tag} doesn't exist")
-    return {protocol: list(tags) for protocol, tags in value.items()}
+    return found
 
 
 def read_fields(problems: Problems, body: dict[str, Any], state: PanelState) -> dict[str, Any]:
@@ -219,5 +230,5 @@ def read_changes(body: Any, state: PanelState) -> dict[str, Any]:
 
 def refuse_what_the_database_cannot_hold(fields: dict[str, Any]) -> None:
     for name in ("data_limit", "expire"):
-        if (fields.get(name) or 0) > LARGEST_SQLITE_INTEGER:
+        if abs(fields.get(name) or 0) > LARGEST_SQLITE_INTEGER:
             raise Crash(f"{name} does not fit into the database")

@@ -60,6 +60,13 @@ def test_strangers_users_are_made_straight_in_any_state(shop, root):
     assert root.call("GET", "/api/users").json()["total"] == 2
 
 
+def test_the_newest_users_may_be_asked_for_alone(shop):
+    for name in ("anna", "boris", "claire"):
+        shop.make(name)
+    newest = requests.get(f"{shop.world.address}/_emu/users?limit=2", timeout=5).json()
+    assert [user["username"] for user in newest] == ["boris", "claire"]
+
+
 def test_latency_delays_every_call_of_the_panel(shop):
     shop.world.emu("POST", "latency", ms=60)
     began = time.monotonic()
