@@ -1,9 +1,12 @@
 """The calls of a plan, made with no transaction open and without touching the database."""
 
 import logging
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from threading import Lock
 
 from core import clock
 from vpnpanel.connections import driver_for
@@ -26,18 +29,28 @@ class Result:
     error: PanelError | None = None
 
 
-@dataclass
 class Drivers:
-    """One driver per panel, closed with `stack`. Two threads must not ask for the same panel at once."""
+    """One driver per panel, used by one thread at a time and closed with `stack`.
 
-    stack: ExitStack
-    _by_panel: dict[int, PanelDriver] = field(default_factory=dict)
+    A panel found to be away is not called again: the next in line would wait for the same time-out.
+    """
 
-    def of(self, panel: Panel) -> PanelDriver:
-        if panel.pk not in self._by_panel:
-            self._by_panel[panel.pk] = driver_for(panel)
-            self.stack.callback(self._by_panel[panel.pk].close)
-        return self._by_panel[panel.pk]
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._locks: defaultdict[int, Lock] = defaultdict(Lock)
+        self._made: dict[int, PanelDriver] = {}
+        self.away: dict[int, PanelDown] = {}
+
+    @contextmanager
+    def borrow(self, panel: Panel) -> Iterator[PanelDriver]:
+        """Wait for the panel's driver and use it alone. Raises PanelDown if the panel was found away."""
+        with self._locks[panel.pk]:
+            if panel.pk in self.away:
+                raise self.away[panel.pk]
+            if panel.pk not in self._made:
+                self._made[panel.pk] = driver_for(panel)
+                self._stack.callback(self._made[panel.pk].close)
+            yield self._made[panel.pk]
 
 
 def carry_out(plan: Plan, drivers: Drivers) -> list[Result]:
@@ -46,16 +59,28 @@ def carry_out(plan: Plan, drivers: Drivers) -> list[Result]:
 
 
 def _carry_out(work: Work, drivers: Drivers) -> Result:
+    panel = work.account.panel
     try:
-        observed = _call(work, drivers.of(work.account.panel))
-    except PanelDown as failed:
-        return Result(work, clock.now(), error=_judge_outage(work.account.panel, failed))
+        with drivers.borrow(panel) as driver:
+            observed = _call_or_judge(work, driver, drivers)
     except PanelError as failed:
         return Result(work, clock.now(), error=failed)
     except Exception as failed:  # a bug met at one account must not stop the others
         log.exception("account %s: the driver broke", work.account.name)
         return Result(work, clock.now(), error=AccountFailed(f"the driver broke: {type(failed).__name__}"))
     return Result(work, clock.now(), observed, _mismatch(work.desired, observed))
+
+
+def _call_or_judge(work: Work, driver: PanelDriver, drivers: Drivers) -> Observed | None:
+    """Tell one lost call from a panel that is away: only the latter makes everybody on it wait."""
+    panel = work.account.panel
+    try:
+        return _call(work, driver)
+    except PanelDown as failed:
+        if look(panel).figures is not None:
+            raise AccountFailed(str(failed)) from failed
+        drivers.away[panel.pk] = failed
+        raise
 
 
 def _call(work: Work, driver: PanelDriver) -> Observed | None:
@@ -68,13 +93,6 @@ def _call(work: Work, driver: PanelDriver) -> Observed | None:
         if work.desired.is_enabled:
             raise
         return None  # nobody gets through, which is what was wanted
-
-
-def _judge_outage(panel: Panel, failed: PanelDown) -> PanelError:
-    """Tell one lost call from a panel that is away: only the latter makes everybody on it wait."""
-    if look(panel).figures is None:
-        return failed
-    return AccountFailed(str(failed))
 
 
 def _mismatch(desired: Desired | None, observed: Observed | None) -> AccountFailed | None:

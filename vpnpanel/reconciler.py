@@ -5,11 +5,13 @@
 3. Call the panels with no transaction open. Drivers' verbs may be repeated, so a crash here costs nothing.
 4. In one transaction, if the claim still holds, record what was seen, and the generation read at step 2.
    A change made meanwhile leaves the access dirty, so it is worked off again.
-Panels are called side by side in threads that never touch the database, one call at a time each.
+Panels are called side by side in threads that never touch the database, one call at a time each; meanwhile
+the next access of each panel is planned.
 """
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -28,7 +30,8 @@ from vpnpanel.recording import finish
 
 log = logging.getLogger(__name__)
 
-THREADS = 4
+PANELS_AT_ONCE = 4
+PLANS_PER_PANEL = 2
 BUDGET_SECONDS = 20.0
 # Two calls that both wait for their time-outs, and a check of the panel; a third finds the lease gone.
 LEASE_SECONDS = 100.0
@@ -64,34 +67,19 @@ def reconcile_due(budget_seconds: float = BUDGET_SECONDS) -> int:
     May run at once in several processes.
     """
     installation = require_installation()
-    tried = 0
-    running: dict[Future[list[Result]], Running] = {}
-    give_up_at = time.monotonic() + budget_seconds
     with ExitStack() as stack:
-        drivers = Drivers(stack)
-        pool = stack.enter_context(ThreadPoolExecutor(THREADS, thread_name_prefix="reconcile"))
-        while True:
-            has_time = time.monotonic() < give_up_at or any(each.is_slow for each in running.values())
-            if has_time and len(running) < THREADS:
-                plan = _next_plan(installation, running.values())
-                if plan is not None:
-                    running[pool.submit(carry_out, plan, drivers)] = Running(plan, time.monotonic())
-                    continue
-            if not running:
-                return tried
-            for done in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
-                _finish_or_log(running.pop(done).plan, done.result())
-                tried += 1
+        return _Sweep(installation, stack, budget_seconds).run()
 
 
 @dataclass(frozen=True)
-class Running:
+class _Running:
+    """A plan whose calls are under way or next in line."""
+
     plan: Plan
     since: float
 
     @property
     def is_slow(self) -> bool:
-        """A panel that hangs holds one thread; the others go on meanwhile, past the time given."""
         return time.monotonic() - self.since > SLOW_SECONDS
 
     @property
@@ -99,19 +87,60 @@ class Running:
         return {work.account.panel_id for work in self.plan.works}
 
 
-def _next_plan(installation: Installation, running: Collection[Running]) -> Plan | None:
-    """Claim and plan the next access whose panels are free; None if there is none."""
-    busy = {panel for each in running for panel in each.panels}
-    while claimed := claims.claim(due(busy), limit=1, lease_seconds=LEASE_SECONDS):
-        try:
-            plan = make_plan(claimed[0], installation)
-        except LeaseLost:
-            continue
-        if busy.isdisjoint(work.account.panel_id for work in plan.works):
-            return plan
-        # It was given a place on a busy panel just now: give it back, it comes when that panel is free.
-        claims.record(plan.access)
-    return None
+class _Sweep:
+    """One round over what is due. Only its `run` touches the database."""
+
+    def __init__(self, installation: Installation, stack: ExitStack, budget_seconds: float) -> None:
+        self._installation = installation
+        self._drivers = Drivers(stack)
+        self._pool = stack.enter_context(
+            ThreadPoolExecutor(PANELS_AT_ONCE * PLANS_PER_PANEL, thread_name_prefix="reconcile")
+        )
+        self._give_up_at = time.monotonic() + budget_seconds
+        self._running: dict[Future[list[Result]], _Running] = {}
+        callable_panels = Panel.objects.filter(is_up=True).exclude(state=Panel.State.OFF)
+        self._panels = set(callable_panels.values_list("pk", flat=True))
+
+    def run(self) -> int:
+        tried = 0
+        while True:
+            plan = self._next_plan() if self._has_time() else None
+            if plan is not None:
+                self._running[self._pool.submit(carry_out, plan, self._drivers)] = _Running(
+                    plan, time.monotonic()
+                )
+                continue
+            if not self._running:
+                return tried
+            for done in wait(self._running, timeout=1.0, return_when=FIRST_COMPLETED).done:
+                _finish_or_log(self._running.pop(done).plan, done.result())
+                tried += 1
+
+    def _has_time(self) -> bool:
+        """A panel that hangs holds the sweep up: meanwhile the others are served past the time given."""
+        return time.monotonic() < self._give_up_at or any(each.is_slow for each in self._running.values())
+
+    def _busy(self) -> set[int]:
+        lines = Counter(panel for each in self._running.values() for panel in each.panels)
+        if len(lines) >= PANELS_AT_ONCE:
+            return self._panels
+        return {panel for panel, length in lines.items() if length >= PLANS_PER_PANEL}
+
+    def _next_plan(self) -> Plan | None:
+        """Claim and plan the next access that no busy panel keeps waiting; None if there is none."""
+        busy = self._busy()
+        if self._panels and self._panels <= busy:
+            return None
+        while claimed := claims.claim(due(busy), limit=1, lease_seconds=LEASE_SECONDS):
+            try:
+                plan = make_plan(claimed[0], self._installation)
+            except LeaseLost:
+                continue
+            if busy.isdisjoint(work.account.panel_id for work in plan.works):
+                return plan
+            # It was given a place on a busy panel just now: put it back, its turn comes with that panel.
+            claims.record(plan.access)
+        return None
 
 
 def due(busy_panels: Collection[int] = ()) -> QuerySet[Access]:
