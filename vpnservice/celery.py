@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import heartbeat_sent, setup_logging
 from django.conf import settings
+
+from core.heartbeat import still_turning
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vpnservice.settings")
 
 app = Celery("vpnservice")
+app.set_default()  # else only the thread that imports this has it, and the bot works in others
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
@@ -27,3 +30,4 @@ def make_broker_folders() -> None:
 
 
 app.on_after_configure.connect(lambda sender, **kwargs: make_broker_folders(), weak=False)
+heartbeat_sent.connect(lambda **kwargs: still_turning("worker"), weak=False)

@@ -70,7 +70,7 @@ else:
     }
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",  # the site itself is ours: backoffice.site
     "unfold.contrib.filters",
     "backoffice.apps.BackofficeAdminConfig",
     "django.contrib.auth",
@@ -199,7 +199,7 @@ CELERY_TASK_TIME_LIMIT = 900
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "vpnservice.beat:LeasedScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 CELERY_TIMEZONE = "UTC"
 
@@ -213,6 +213,7 @@ TELEGRAM_BOT_TOKEN = env.text("TELEGRAM_BOT_TOKEN")
 if not re.fullmatch(r"[1-9]\d*:[\w-]{10,}", TELEGRAM_BOT_TOKEN) or len(TELEGRAM_BOT_TOKEN) > 80:
     raise ImproperlyConfigured("TELEGRAM_BOT_TOKEN must look like 123456:ABC-DEF, as @BotFather shows it.")
 TELEGRAM_BOT_ID = int(TELEGRAM_BOT_TOKEN.split(":")[0])
+TELEGRAM_BOT_USERNAME = env.text("TELEGRAM_BOT_USERNAME", "").lstrip("@")
 TELEGRAM_API_BASE_URL = env.url("TELEGRAM_API_BASE_URL", "https://api.telegram.org")
 TELEGRAM_MODE = env.choice("TELEGRAM_MODE", "polling", ("polling", "webhook"))
 TELEGRAM_WEBHOOK_SECRET = env.text("TELEGRAM_WEBHOOK_SECRET", "")
