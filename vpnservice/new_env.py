@@ -24,6 +24,11 @@ def make_keys() -> dict[str, str]:
     }
 
 
+def known_keys() -> list[str]:
+    """Return every setting there is, as .env.example documents them."""
+    return re.findall(r"^#?([A-Z][A-Z_]+)=", EXAMPLE.read_text(), flags=re.MULTILINE)
+
+
 def fill_in(example: str, keys: dict[str, str]) -> str:
     """Put each key's value on its line, also where the line is commented out."""
     for key, value in keys.items():

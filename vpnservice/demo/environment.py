@@ -6,7 +6,9 @@ from pathlib import Path
 
 from vpnservice.demo.ports import FIRST_PORT
 from vpnservice.demo.state import DemoError, DemoState
-from vpnservice.new_env import make_keys
+from vpnservice.new_env import known_keys, make_keys
+
+BOT_USERNAME = "sandbox_vpn_bot"
 
 
 def address(port: int) -> str:
@@ -27,7 +29,7 @@ def load_secrets(path: Path) -> dict[str, str]:
 
 
 def settings_for(state: DemoState, ports: dict[str, int]) -> dict[str, str]:
-    """Return every setting the demo depends on, so that none comes from the shell it was started in."""
+    """Return what the demo sets; every other setting has its default."""
     return {
         **load_secrets(state.environment),
         "DEPLOYMENT": "demo",
@@ -36,10 +38,10 @@ def settings_for(state: DemoState, ports: dict[str, int]) -> dict[str, str]:
         "PUBLIC_BASE_URL": address(ports["web"]),
         "ALLOWED_HOSTS": "localhost,127.0.0.1",
         "DATABASE_URL": f"sqlite:///{state.database}",
-        "REDIS_URL": "",
         "BROKER_FOLDER": str(state.broker),
         "TELEGRAM_API_BASE_URL": address(ports["telegram_api"]),
         "TELEGRAM_MODE": "polling",
+        "TELEGRAM_BOT_USERNAME": BOT_USERNAME,
         "LOG_FORMAT": "text",
     }
 
@@ -53,7 +55,12 @@ def first_port() -> int:
 
 
 def adopt(state: DemoState, ports: dict[str, int]) -> None:
-    """Put the demo's settings into this process, before Django reads any; its children inherit them."""
+    """Put the demo's settings into this process, before Django reads any; its children inherit them.
+
+    A setting that the shell exports, perhaps a real shop's database, is dropped.
+    """
+    for key in known_keys():
+        os.environ.pop(key, None)
     os.environ.update(settings_for(state, ports))
     os.environ["ENV_FILE"] = os.devnull
     os.environ["DJANGO_SETTINGS_MODULE"] = "vpnservice.settings"

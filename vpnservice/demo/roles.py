@@ -6,7 +6,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from vpnservice.demo.environment import address
+from vpnservice.demo.environment import BOT_USERNAME, address
 from vpnservice.demo.processes import Child
 from vpnservice.demo.readiness import ASK_SECONDS, answers
 from vpnservice.demo.state import DemoState
@@ -21,7 +21,7 @@ def sandbox_command(root: Path, state: DemoState, ports: dict[str, int], token: 
         "--telegram-port", str(ports["telegram_api"]),
         "--marzban-port", str(ports["marzban"]),
         "--snapshot", str(state.snapshot),
-        "--bot-token", token,
+        "--bot-token", token, "--bot-username", BOT_USERNAME,
         "--web-url", address(ports["web"]),
         "--admin-url", f"{address(ports['web'])}/admin/",
     ]  # fmt: skip
