@@ -143,10 +143,15 @@ def note(
 
 
 def find_customers(text: str) -> Q:
-    """Return the filter behind every search for a customer: Telegram id, @name, or a part of the name."""
-    text = text.strip().lstrip("@")
+    """Return the filter behind every search for a customer: Telegram id, @name, or a part of the name.
+
+    Nothing to look for finds nobody.
+    """
+    text = text.replace("\0", "").strip().lstrip("@")  # PostgreSQL refuses texts with NUL
+    if not text:
+        return Q(pk__in=[])
     by_name = Q(telegram_username__iexact=text) | Q(first_name__icontains=text) | Q(last_name__icontains=text)
-    return by_name | Q(telegram_id=int(text)) | Q(pk=int(text)) if text.isdigit() else by_name
+    return by_name | Q(telegram_id=int(text)) | Q(pk=int(text)) if text.isdecimal() else by_name
 
 
 @transaction.atomic
