@@ -18,7 +18,7 @@ from sandbox.marzban.state import Admin, User
 from sandbox.marzban.tokens import admin_of_token
 
 CRASH_TEXT = "Internal Server Error"
-# Control calls are the sandbox's own, not the panel's; the page is for people.
+# Control calls are the sandbox's own and never meet the panel's pace or errors.
 OWN_PATHS = ("/_emu/",)
 
 logger = logging.getLogger(__name__)

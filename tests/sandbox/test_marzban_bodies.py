@@ -31,7 +31,7 @@ FIELDS = {
 BODIES = st.fixed_dictionaries({}, optional=FIELDS)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=BODIES | VALUES)
 def test_any_body_gets_a_panels_answer(box, caplog, body):
     world = PanelWorld(box.addresses["marzban"])
