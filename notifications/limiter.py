@@ -11,10 +11,11 @@ import enum
 import random
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 CHAT_BURST = 3
 CHATS_REMEMBERED = 10_000
+ROUNDING = 1e-6  # a wait too short to move the clock would be waited for ever
 
 
 class Lane(enum.IntEnum):
@@ -34,7 +35,8 @@ class Bucket:
         """Return how long until `tokens` are there; 0 if they are."""
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
-        return max(0.0, (tokens - self._tokens) / self._rate)
+        missing = tokens - self._tokens
+        return missing / self._rate if missing > ROUNDING else 0.0
 
     def take(self) -> None:
         self._tokens -= 1
@@ -44,9 +46,15 @@ class Limiter:
     """Gives turns to send. One instance per process, used from one event loop."""
 
     def __init__(
-        self, *, per_second: float, per_chat_second: float, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        per_second: float,
+        per_chat_second: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._clock = clock
+        self._sleep = sleep
         self._per_chat_second = per_chat_second
         now = clock()
         self._all = Bucket(per_second, max(1.0, per_second / 2), now)
@@ -67,11 +75,11 @@ class Limiter:
     async def turn(self, chat_id: int, lane: Lane) -> None:
         """Wait until one message may go to the chat."""
         while wait := self._chat(chat_id).seconds_until(1, self._clock()):
-            await asyncio.sleep(wait)
+            await self._sleep(wait)
         self._chat(chat_id).take()
         async with self._lanes[lane]:  # first come, first served within a lane
             while wait := self._seconds_until_free(lane):
-                await asyncio.sleep(wait)
+                await self._sleep(wait)
             self._all.take()
 
     def _seconds_until_free(self, lane: Lane) -> float:
