@@ -1,0 +1,177 @@
+"""Panels that stop answering: who waits, who does not, and what happens when they are back."""
+
+import threading
+import time
+
+from notifications.models import OutboxMessage
+from tests.vpnpanel.wanted import account_of, change, want_access
+from vpnpanel import outages, reconciler, services, tasks
+from vpnpanel.models import Access, PanelAccount
+
+
+def test_panel_down_for_an_hour_and_back_serves_everybody(panel, marzban):
+    served = want_access(announce=False)
+    reconciler.reconcile_due()
+    marzban.outage(True)
+    late = [want_access() for _ in range(3)]
+    change(served, is_enabled=False)
+    reconciler.reconcile_due()
+    assert outages.probe() == [] and reconciler.reconcile_due() == 0
+    marzban.outage(False)
+    assert tasks.probe_panels() == 1
+    assert not Access.objects.filter(is_dirty=True).exists()
+    assert OutboxMessage.objects.count() == len(late)
+
+
+def test_one_call_notices_and_the_others_wait_without_calling(panel, marzban):
+    for _ in range(5):
+        want_access(announce=False)
+    reconciler.reconcile_due()
+    for access in Access.objects.all():
+        change(access)
+    marzban.outage(True)
+    marzban.forget_calls()
+    reconciler.reconcile_due()
+    panel.refresh_from_db()
+    assert not panel.is_up and panel.error and panel.up_changed_at
+    assert len(marzban.calls()) <= 5  # a change and its repeat, a check and its repeat, a login
+    assert Access.objects.filter(is_dirty=True, error__contains="does not answer").count() <= 2
+
+
+def test_one_lost_call_is_not_an_outage(panel, marzban):
+    marzban.fail("POST /api/user", "html", status=502, times=1)
+    access = want_access()
+    assert not reconciler.reconcile_one(access.pk)
+    panel.refresh_from_db()
+    assert panel.is_up
+    assert reconciler.reconcile_one(access.pk)
+
+
+def test_account_stays_on_its_panel_through_an_outage(panel, marzban, second_panel, second_marzban):
+    access = want_access()
+    reconciler.reconcile_one(access.pk)
+    home, away = (marzban, second_marzban) if account_of(access).panel == panel else (second_marzban, marzban)
+    home.outage(True)
+    change(access, is_enabled=False)
+    reconciler.reconcile_due()
+    assert access.accounts.count() == 1 and not away.users()
+
+
+def test_new_customer_gets_a_panel_that_answers(panel, second_panel, marzban, second_marzban):
+    marzban.outage(True)
+    outages.probe()
+    access = want_access()
+    assert reconciler.reconcile_one(access.pk)
+    assert account_of(access).panel == second_panel
+
+
+def test_access_without_any_panel_says_so_and_is_served_when_one_is_back(panel, marzban):
+    marzban.outage(True)
+    outages.probe()
+    access = want_access()
+    assert not reconciler.reconcile_one(access.pk)
+    access.refresh_from_db()
+    assert "no panel" in access.error and not access.accounts.exists()
+    marzban.outage(False)
+    tasks.probe_panels()
+    assert account_of(access).links
+
+
+def test_released_backlog_goes_newest_change_first(panel, marzban):
+    accesses = [want_access() for _ in range(4)]
+    marzban.outage(True)
+    outages.probe()
+    for access in accesses:
+        reconciler.reconcile_one(access.pk)
+    marzban.outage(False)
+    tasks.probe_panels()
+    served = PanelAccount.objects.order_by("pk").values_list("access_id", flat=True)
+    assert list(served) == [access.pk for access in reversed(accesses)]
+
+
+def test_wrong_password_makes_the_panel_wait_instead_of_each_customer(panel, marzban):
+    type(panel).objects.update(password="wrong")
+    for _ in range(3):
+        want_access()
+    reconciler.reconcile_due()
+    panel.refresh_from_db()
+    assert not panel.is_up and "password" in panel.error
+
+
+def test_switched_off_panel_is_not_called_at_all(panel, marzban):
+    services.set_panel_state(panel.pk, state="off", actor="olga")
+    outages.probe()
+    outages.read_figures()
+    assert not marzban.calls()
+
+
+def test_lost_panel_is_left_and_its_accounts_go_when_it_answers(panel, second_panel, marzban, second_marzban):
+    accesses = [want_access() for _ in range(4)]
+    reconciler.reconcile_due()
+    marzban.outage(True)
+    outages.probe()
+    assert services.set_panel_state(panel.pk, state="lost", actor="olga")
+    reconciler.reconcile_due()
+    assert {account_of(access).panel for access in accesses} == {second_panel}
+    assert not Access.objects.filter(is_dirty=True).exists() and len(second_marzban.users()) == 4
+    marzban.outage(False)
+    tasks.probe_panels()
+    assert not marzban.users()
+    assert not PanelAccount.objects.filter(placement="leaving").exists()
+
+
+def test_removal_that_waited_for_a_panel_is_swept_up(panel, second_panel, marzban):
+    access = want_access()
+    reconciler.reconcile_one(access.pk)
+    PanelAccount.objects.update(placement="leaving")
+    outages.probe()
+    assert reconciler.reconcile_one(access.pk)
+    assert access.accounts.filter(placement="gone").count() == 1
+
+
+def test_figures_are_kept(panel, marzban):
+    want_access()
+    reconciler.reconcile_due()
+    assert tasks.read_figures() == 1
+    panel.refresh_from_db()
+    assert (panel.version, panel.figures["accounts"]) == ("0.8.4", 1) and panel.figures_at and panel.seen_at
+
+
+def test_probe_asks_panels_side_by_side(panel, second_panel, marzban, second_marzban):
+    for world in (marzban, second_marzban):
+        world.fail("GET /api/system", "delay", seconds=0.6)
+    began = time.monotonic()
+    outages.probe()
+    assert time.monotonic() - began < 1.1
+
+
+def test_hanging_panel_does_not_keep_others_waiting(panel, second_panel, marzban, second_marzban):
+    accesses = [want_access() for _ in range(6)]
+    reconciler.reconcile_due()
+    marzban.fail("*", "hang", seconds=3)
+    for access in accesses:
+        change(access, is_enabled=False)
+    began = time.monotonic()
+    stopped: list[float] = []
+    watch = threading.Thread(target=watch_until_stopped, args=(second_marzban, began, stopped))
+    watch.start()
+    reconciler.reconcile_due(budget_seconds=1)
+    watch.join()
+    assert stopped and stopped[0] < 2.5
+    assert Access.objects.filter(is_dirty=True).count() == 3
+
+
+def watch_until_stopped(world, began, stopped):
+    while time.monotonic() - began < 10 and not stopped:
+        if all(user["status"] == "disabled" for user in world.users().values()):
+            stopped.append(time.monotonic() - began)
+        time.sleep(0.05)
+
+
+def test_state_of_a_panel_is_changed_once_and_noted(panel):
+    assert services.set_panel_state(panel.pk, state="closed", actor="olga")
+    assert not services.set_panel_state(panel.pk, state="closed", actor="olga")
+    access = want_access()
+    assert not reconciler.reconcile_one(access.pk)
+    services.set_panel_state(panel.pk, state="open", actor="olga")
+    assert reconciler.reconcile_one(access.pk)
