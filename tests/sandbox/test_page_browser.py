@@ -211,6 +211,23 @@ def test_who_blocked_the_bot_comes_back_by_restarting_it(chat, bot):
     expect(chat.get_by_placeholder("Message")).to_be_visible()
 
 
+def test_a_customer_who_changes_language_writes_in_it(chat, bot):
+    chat.get_by_role("button", name="More").click()
+    chat.get_by_role("menuitem", name="Telegram in English").click()
+    expect(chat.locator("[data-user='1001'] .tongue")).to_have_text("EN")
+    chat.get_by_placeholder("Message").fill("hi")
+    chat.keyboard.press("Enter")
+    assert bot.next_update()["message"]["from"]["language_code"] == "en"
+
+
+def test_history_deleted_on_one_phone_is_gone_and_start_is_offered_again(chat, bot):
+    bot.send("Old news")
+    chat.get_by_role("button", name="More").click()
+    chat.get_by_role("menuitem", name="Delete the history").click()
+    expect(chat.locator(".row")).to_have_count(0)
+    expect(chat.get_by_role("button", name="Start", exact=True)).to_be_visible()
+
+
 def test_a_message_to_another_customer_is_counted_as_unread(chat, bot, telegram):
     telegram.say(1002, "/start", first_name="Boris")
     bot.send("For Boris", chat=1002)

@@ -22,7 +22,8 @@ function lineNode(target, call, key) {
 
 /** Draw the log into the <details> `section`; asks only while it is open. */
 export function showCalls(section, targets) {
-  const where = h("select", { "aria-label": t("where") }, h("option", { value: "" }, t("all")), targets.map((target, i) => h("option", { value: i }, target.label)));
+  const where = h("select", { "aria-label": t("where") }, h("option", { value: "" }, t("all")),
+    targets.map((target, i) => h("option", { value: i }, target.label)));
   const list = h("div", { class: "calls" });
   const chosen = () => (where.value === "" ? targets : [targets[where.value]]);
   const look = async () => {
@@ -34,7 +35,8 @@ export function showCalls(section, targets) {
     for (const { door } of chosen()) await door.forgetCalls();
     await look();
   });
-  section.append(h("div", { class: "between" }, where, h("button", { type: "button", class: "text-button", onclick: clear }, t("clear"))), list);
+  const clearButton = h("button", { type: "button", class: "text-button", onclick: clear }, t("clear"));
+  section.append(h("div", { class: "between" }, where, clearButton), list);
   where.addEventListener("change", shown(look));
   section.addEventListener("toggle", () => { if (section.open) look(); });
   setInterval(() => { if (section.open && !document.hidden) look().catch(() => undefined); }, LOOK_EVERY_MS);

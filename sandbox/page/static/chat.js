@@ -10,6 +10,7 @@ import { choose, fullName, now, on, showPhones, transcript, users, view } from "
 const ANSWER_WAIT_MS = 60_000;
 const TYPING_MS = 5_000;
 const NEAR_END_PX = 140;
+const LANGUAGES = { ru: "Русский", en: "English" };
 
 const answers = new Map();
 
@@ -51,8 +52,10 @@ class Phone {
     const other = this.user.language_code === "ru" ? "en" : "ru";
     menu(anchor, [
       view.phones === 1 ? [icon("twice"), t("secondPhone"), () => showPhones(2)] : [icon("phone"), t("oneHandPhone"), () => showPhones(1)],
-      this.user.blocked ? [icon("check"), t("unblock"), shown(() => telegram.unblock(id))] : [icon("block"), t("block"), shown(() => telegram.block(id))],
-      [icon("globe"), t("telegramIn", { name: other === "ru" ? "Русский" : "English" }), shown(() => telegram.addUser({ user_id: id, first_name: this.user.first_name, language_code: other }))],
+      this.user.blocked
+        ? [icon("check"), t("unblock"), shown(() => telegram.unblock(id))]
+        : [icon("block"), t("block"), shown(() => telegram.block(id))],
+      [icon("globe"), t("telegramIn", { name: LANGUAGES[other] }), shown(() => telegram.addUser({ ...this.user, language_code: other }))],
       [icon("bin"), t("clearHistory"), shown(() => telegram.clear(id))],
       this.user.deactivated ? null : [icon("close"), t("deactivate"), shown(() => telegram.deactivate(id)), true],
     ]);
@@ -169,7 +172,8 @@ class Phone {
   press = async (message, button, element) => {
     const wish = { user_id: this.user.user_id, message_id: message.message_id, data: button.callback_data, phone: String(this.number) };
     element.classList.add("waiting");
-    const stop = () => this.place.querySelectorAll(`[data-key="${element.dataset.key}"]`).forEach((same) => same.classList.remove("waiting"));
+    const same = `[data-key="${element.dataset.key}"]`;
+    const stop = () => this.place.querySelectorAll(same).forEach((drawn) => drawn.classList.remove("waiting"));
     try {
       const { callback_query_id: id } = await telegram.press(wish);
       if (id === undefined) { stop(); return; }
@@ -221,9 +225,9 @@ class Phone {
 function startPayload(url, username) {
   let link;
   try { link = new URL(url); } catch { return null; }
-  const known = (name) => username && name?.toLowerCase() === username.toLowerCase();
-  const here = (link.hostname === "t.me" && known(link.pathname.slice(1))) || (link.protocol === "tg:" && known(link.searchParams.get("domain")));
-  return here ? link.searchParams.get("start") ?? "" : null;
+  const known = (name) => username && name && name.toLowerCase() === username.toLowerCase();
+  const name = link.hostname === "t.me" ? link.pathname.slice(1) : link.protocol === "tg:" && link.searchParams.get("domain");
+  return known(name) ? link.searchParams.get("start") ?? "" : null;
 }
 
 let phones = [];

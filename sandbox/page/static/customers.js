@@ -27,7 +27,8 @@ function face(user, last, count, state) {
   avatar(user.user_id, fullName(user)),
   h("span", { class: "line" }, h("b", {}, fullName(user)), h("small", { class: "tongue" }, (user.language_code ?? "").toUpperCase()),
     h("time", {}, last ? clockTime(last.edit_date ?? last.date) : "")),
-  h("span", { class: "line" }, h("small", { class: state ? "preview state" : "preview" }, state ?? (last ? summary(last) : t("noMessages"))),
+  h("span", { class: "line" },
+    h("small", { class: state ? "preview state" : "preview" }, state ?? (last ? summary(last) : t("noMessages"))),
     count ? h("span", { class: "count" }, count) : null));
 }
 
@@ -79,7 +80,8 @@ export function showCustomers(nav) {
   const draw = perFrame(() => {
     search.hidden = users.size < SEARCH_FROM;
     const wanted = search.hidden ? "" : search.value.trim().toLowerCase();
-    const found = [...users.values()].filter((user) => `${fullName(user)} ${user.username ?? ""} ${user.user_id}`.toLowerCase().includes(wanted));
+    const known = (user) => `${fullName(user)} ${user.username ?? ""} ${user.user_id}`.toLowerCase();
+    const found = [...users.values()].filter((user) => known(user).includes(wanted));
     const lastTalk = new Map(found.map((user) => [user.user_id, transcript(user.user_id).at(-1)?.date ?? 0]));
     found.sort((a, b) => lastTalk.get(b.user_id) - lastTalk.get(a.user_id) || a.user_id - b.user_id);
     drawRows(list, found.map(row));

@@ -36,15 +36,14 @@ function wrap(entity, text, inner, act) {
   if (PLAIN_TAGS[entity.type]) return h(PLAIN_TAGS[entity.type], {}, inner);
   switch (entity.type) {
     case "code":
-      return h("code", { title: t("tapToCopy"), tabIndex: 0, role: "button", onclick: () => copy(text, act.place) }, inner);
     case "pre":
-      return h("pre", { tabIndex: 0, role: "button", onclick: () => copy(text, act.place) }, inner);
+      return Object.assign(pressable(entity.type, "", () => copy(text, act.place), inner), { title: t("tapToCopy") });
     case "blockquote":
       return h("blockquote", {}, inner);
     case "expandable_blockquote":
-      return h("blockquote", { class: "folded", tabIndex: 0, onclick: (event) => event.currentTarget.classList.toggle("folded") }, inner);
+      return pressable("blockquote", "folded", (element) => element.classList.toggle("folded"), inner);
     case "spoiler":
-      return h("span", { class: "spoiler", tabIndex: 0, role: "button", onclick: (event) => event.currentTarget.classList.add("seen") }, inner);
+      return pressable("span", "spoiler", (element) => element.classList.add("seen"), inner);
     case "bot_command":
       return h("a", { href: "#", onclick: (event) => { event.preventDefault(); act.command(text); } }, inner);
     case "text_link":
@@ -62,6 +61,13 @@ function wrap(entity, text, inner, act) {
   }
 }
 
+function pressable(tag, name, press, inner) {
+  const element = h(tag, { class: name, tabIndex: 0, role: "button", onclick: () => press(element) }, inner);
+  element.addEventListener("keydown", (event) => { if (event.key === "Enter") press(element); });
+  return element;
+}
+
 function link(url, inner, act) {
-  return h("a", { href: url, title: url, target: "_blank", rel: "noreferrer", onclick: (event) => { event.preventDefault(); act.open(url); } }, inner);
+  const open = (event) => { event.preventDefault(); act.open(url); };
+  return h("a", { href: url, title: url, target: "_blank", rel: "noreferrer", onclick: open }, inner);
 }

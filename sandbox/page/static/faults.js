@@ -37,7 +37,8 @@ function troubleForm(targets, changed) {
   const amount = h("input", { name: "amount", type: "number", min: "0", step: "any" });
   const amountName = h("span");
   const amountLabel = h("label", {}, amountName, amount);
-  const often = h("select", { name: "often" }, options([["once", t("times1")], ["five", t("times5")], ["always", `${t("everyCall")}, ${t("untilHealed")}`],
+  const often = h("select", { name: "often" }, options([
+    ["once", t("times1")], ["five", t("times5")], ["always", `${t("everyCall")}, ${t("untilHealed")}`],
     ["half", t("someCalls", { n: 5 })], ["tenth", t("someCalls", { n: 1 })]]));
   const suit = () => {
     calls.replaceChildren(...options([["*", t("allCalls")], ...CALLS[targets[where.value].kind].map((call) => [call, call])]));
@@ -64,7 +65,8 @@ function troubleForm(targets, changed) {
 }
 
 function ruleLine(target, rule) {
-  const left = rule.times === null ? (rule.probability < 1 ? t("someCalls", { n: Math.round(rule.probability * 10) }) : t("untilHealed")) : t("timesLeft", { n: rule.times });
+  const share = rule.probability < 1 ? t("someCalls", { n: Math.round(rule.probability * 10) }) : t("untilHealed");
+  const left = rule.times === null ? share : t("timesLeft", { n: rule.times });
   return h("li", {}, h("b", {}, target.label), " ", t(rule.kind), " ", h("code", {}, rule.call), " ", h("small", {}, left));
 }
 
@@ -95,8 +97,9 @@ export function showFaults(place, targets) {
     await look();
     emit("panel", null);
   });
+  const healButton = h("button", { type: "button", class: "text-button", onclick: healAll }, t("heal"));
   place.append(troubleForm(targets, look), h("label", { class: "switch" }, icon("plug"), t("unplugTelegram"), cable), rules,
-    h("div", { class: "between" }, h("b", {}, t("fired")), h("button", { type: "button", class: "text-button", onclick: healAll }, t("heal"))), fired);
+    h("div", { class: "between" }, h("b", {}, t("fired")), healButton), fired);
   on("faults", look);
   setInterval(() => { if (!document.hidden) look().catch(() => undefined); }, LOOK_EVERY_MS);
   look();

@@ -21,14 +21,16 @@ function switchTheme() {
 }
 
 function topBar(places) {
-  const out = (sign, label, url) => url && h("a", { class: "pill", href: url, target: "_blank", rel: "noreferrer" }, icon(sign), h("span", {}, label));
+  const out = (sign, label, url) => url
+    && h("a", { class: "pill", href: url, target: "_blank", rel: "noreferrer" }, icon(sign), h("span", {}, label));
   const panels = places.panels.map(({ name, url }) => out("server", places.panels.length > 1 ? name : t("panelPage"), url));
   const live = h("span", { class: "live" }, h("i"), h("span", {}, t("live")));
   const setLive = (on) => { live.classList.toggle("off", !on); live.lastChild.textContent = t(on ? "live" : "offline"); };
   document.getElementById("top").append(
     h("img", { src: "/static/icon.svg", alt: "", width: 30, height: 30 }),
     h("span", { class: "brand" }, h("b", {}, t("title")), h("small", {}, t("tagline"))), live,
-    h("nav", { "aria-label": t("title") }, out("people", t("admin"), places.admin), ...panels, out("globe", t("shop"), places.web), out("file", t("docs"), places.docs)),
+    h("nav", { "aria-label": t("title") }, out("people", t("admin"), places.admin), panels,
+      out("globe", t("shop"), places.web), out("file", t("docs"), places.docs)),
     h("button", { type: "button", class: "text-button", onclick: switchLanguage }, t("otherLanguage")),
     iconButton("sun", t("theme"), switchTheme));
   return setLive;

@@ -20,7 +20,7 @@ class PanelCard {
     this.node = h("div", { class: "panel" },
       h("header", {}, this.light, h("b", {}, name), this.count,
         url ? h("a", { href: url, target: "_blank", rel: "noreferrer", title: t("panelPage") }, icon("link")) : null,
-        h("label", { class: "switch", title: t("unplugHint") }, icon("plug"), t("unplug"), this.plug)),
+        h("label", { class: "switch", title: t("unplugHint") }, icon("plug"), h("span", {}, t("unplug")), this.plug)),
       this.list);
   }
 
@@ -44,7 +44,8 @@ class PanelCard {
   row(account, now) {
     const left = ends(account.expire, now);
     const shownFields = [account.status, left, account.data_limit, account.used_traffic, account.can_connect];
-    return { key: account.key ?? account.username, print: JSON.stringify(shownFields), build: (known) => this.rowNode(account, left, known) };
+    const build = (known) => this.rowNode(account, left, known);
+    return { key: account.key ?? account.username, print: JSON.stringify(shownFields), build };
   }
 
   rowNode(account, left, known) {

@@ -57,8 +57,11 @@ export function shown(work) {
 
 /** Open a menu of [icon, label, action] below a button; closes by itself. */
 export function menu(anchor, items) {
-  const list = h("div", { class: "menu", role: "menu" }, items.filter(Boolean).map(([sign, label, action, danger]) =>
-    h("button", { type: "button", role: "menuitem", class: danger ? "danger" : null, onclick: () => { close(); action(); } }, sign, label)));
+  const item = ([sign, label, action, danger]) => {
+    const choose = () => { close(); action(); };
+    return h("button", { type: "button", role: "menuitem", class: danger ? "danger" : null, onclick: choose }, sign, label);
+  };
+  const list = h("div", { class: "menu", role: "menu" }, items.filter(Boolean).map(item));
   const close = () => { list.remove(); document.removeEventListener("pointerdown", outside, true); anchor.focus(); };
   const outside = (event) => { if (!list.contains(event.target)) close(); };
   list.addEventListener("keydown", (event) => {
