@@ -1,5 +1,6 @@
 """The key: the customer's link with its QR code, or why there is none yet."""
 
+from django.utils.html import escape
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -18,7 +19,7 @@ def render(values: CustomerStatus) -> Rendered:
         case State.ACTIVE:
             heading = _("Your key")
             left = _("Left: %(time)s") % {"time": values.time_left_text}
-            return messages.key_card(values.link, f"🔑 <b>{heading}</b>\n{values.plan_name} · {left}")
+            return messages.key_card(values.link, f"🔑 <b>{heading}</b>\n{escape(values.plan_name)} · {left}")
         case State.PENDING:
             again = Button(_("🔄 Look again"), action="key")
             return _card(
