@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Model, QuerySet
 
@@ -24,6 +25,17 @@ def delete_in_batches(rows: "QuerySet[Model]") -> int:
     while keys := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
         removed += rows.model._default_manager.filter(pk__in=keys).delete()[0]
     return removed
+
+
+def empty_in_batches(rows: "QuerySet[Model]", **values: Any) -> int:
+    """Overwrite columns of `rows` in short transactions, until none is left, and return how many there were.
+
+    `rows` must no longer contain a row once it has the new values.
+    """
+    emptied = 0
+    while keys := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        emptied += rows.model._default_manager.filter(pk__in=keys).update(**values)
+    return emptied
 
 
 def sweep_all() -> dict[str, int]:

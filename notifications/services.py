@@ -1,6 +1,6 @@
 """Verbs of the outbox: tell a customer something once; take, settle and retry rows."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -11,6 +11,7 @@ from accounts import services as accounts
 from accounts.models import User
 from core import clock
 from core.claims import claim, record
+from core.retention import empty_in_batches
 from notifications import kinds
 from notifications.kinds import Rendered
 from notifications.models import OutboxMessage
@@ -101,3 +102,9 @@ def retry_failed(message_ids: list[int], *, actor: str) -> int:
     return OutboxMessage.objects.filter(
         pk__in=message_ids, state__in=[State.FAILED, State.UNREACHABLE]
     ).update(state=State.PENDING, attempts=0, next_try_at=None, error="")
+
+
+def forget_old_texts(before: datetime) -> int:
+    """Empty the values of messages settled before then; their dedupe keys stay for ever."""
+    settled = OutboxMessage.objects.exclude(state=State.PENDING).filter(created_at__lt=before)
+    return empty_in_batches(settled.exclude(context={}), context={}, error="")

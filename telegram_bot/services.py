@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from accounts import services as accounts
 from accounts.models import User
 from core import clock
+from core.retention import empty_in_batches
 from notifications.kinds import Rendered
 from referrals import services as referrals
 from telegram_bot import handlers, screens
@@ -158,6 +159,12 @@ def revive(row_ids: list[int], *, actor: str) -> int:
     decided = dead.filter(decided_at__isnull=False).update(state=State.DECIDED, attempts=0, next_try_at=None)
     accounts.note(None, "updates.revived", actor=actor, data={"updates": row_ids})
     return undecided + decided
+
+
+def forget_old_contents(before: datetime) -> int:
+    """Empty the content of updates settled before then; that they were seen stays known for ever."""
+    settled = Update.objects.exclude(state__in=Update.OPEN).filter(received_at__lt=before)
+    return empty_in_batches(settled.filter(payload__isnull=False), payload=None, screen=None, error="")
 
 
 def _rows(update: Stored) -> Any:

@@ -1,0 +1,83 @@
+"""Schedules and retention: rows that migrations made once, which staff may change."""
+
+from datetime import timedelta
+
+import pytest
+from celery import current_app
+from django.apps import apps
+from django_celery_beat.models import PeriodicTask
+
+from core import clock, retention
+from core.models import Job, RetentionRule
+from core.schedules import add_interval
+from notifications.models import OutboxMessage
+from notifications.services import tell
+from telegram_bot import services
+from telegram_bot.models import Update
+from tests.factories import make_customer
+from tests.telegram_bot.test_intents import message
+
+LONG_ENDED = "panel accounts after the end"
+EXPECTED = {
+    "panels: reconcile": 5,
+    "panels: probe": 15,
+    "panels: full sync": 7200,
+    "panels: figures": 900,
+    "subscriptions: expire": 5,
+    "jobs: next steps": 5,
+}
+
+
+def test_the_schedules_are_there_with_tasks_that_exist(db):
+    current_app.loader.import_default_modules()
+    found = {task.name: task for task in PeriodicTask.objects.exclude(task="celery.backend_cleanup")}
+    assert {name: found[name].interval.every for name in EXPECTED} == EXPECTED
+    assert {name for name in found if found[name].crontab} == {
+        "clean-up: old rows",
+        "clean-up: accounts long expired",
+    }
+    assert all(task.task in current_app.tasks for task in found.values())
+    assert all(task.expire_seconds for task in found.values())
+
+
+def test_what_staff_changed_is_never_overwritten(db):
+    task = PeriodicTask.objects.get(name="panels: full sync")
+    task.enabled = False
+    task.save()
+    add_interval(apps, name="panels: full sync", task="vpnpanel.tasks.sync_panels", seconds=60)
+    task.refresh_from_db()
+    assert not task.enabled and task.interval.every == 7200
+
+
+def test_every_retention_rule_has_a_sweep(db):
+    keys = set(RetentionRule.objects.values_list("key", flat=True))
+    assert keys - set(retention.SWEEPS) == {LONG_ENDED}, "accounts are taken off the panels, not rows deleted"
+
+
+@pytest.mark.parametrize(("age_days", "left"), [(89, 1), (91, 0)])
+def test_old_jobs_go_after_the_days_of_the_rule(db, age_days, left):
+    job = Job.objects.create(kind="k", asked_by="olga", state=Job.State.DONE)
+    Job.objects.update(
+        created_at=clock.now() - timedelta(days=age_days), finished_at=clock.now() - timedelta(days=age_days)
+    )
+    retention.sweep_all()
+    assert Job.objects.filter(pk=job.pk).count() == left
+
+
+def test_open_jobs_stay_however_old(db):
+    Job.objects.create(kind="k", asked_by="olga")
+    Job.objects.update(created_at=clock.now() - timedelta(days=900))
+    retention.sweep_all()
+    assert Job.objects.exists()
+
+
+def test_old_contents_go_and_what_was_seen_stays_known(db):
+    services.store_updates([{**message("/start"), "update_id": 1}, {**message("/start"), "update_id": 2}])
+    services.note_answered([1])
+    tell(make_customer(), "customer_banned", dedupe_key="k", context={"reason": "x"})
+    long_ago = clock.now() - timedelta(days=400)
+    Update.objects.update(received_at=long_ago)
+    OutboxMessage.objects.update(created_at=long_ago, state=OutboxMessage.State.SENT)
+    retention.sweep_all()
+    assert [update.payload is None for update in Update.objects.order_by("update_id")] == [True, False]
+    assert (OutboxMessage.objects.get().context, OutboxMessage.objects.get().dedupe_key) == ({}, "k")
