@@ -14,13 +14,12 @@ from backoffice.customers import CustomerAdmin
 from backoffice.models import Staff
 from core.staff import Base
 
-
 __all__ = ["CustomerAdmin", "StaffAdmin"]
 POWERS = ("is_superuser", "groups", "user_permissions")
 
 
 @admin.register(Staff)
-class StaffAdmin(PasswordAdmin, Base):  # type: ignore[type-arg, misc]
+class StaffAdmin(PasswordAdmin, Base):  # type: ignore[type-arg]
     """Sign-in names and roles. Only a superuser hands out powers, or touches another superuser."""
 
     form = UserChangeForm
@@ -65,5 +64,8 @@ class StaffAdmin(PasswordAdmin, Base):  # type: ignore[type-arg, misc]
             obj.is_staff = True
         super().save_model(request, obj, form, change)
         action = "staff.changed" if change else "staff.added"
-        data = {"name": obj.username, "fields": [name for name in form.changed_data if "password" not in name]}
+        data = {
+            "name": obj.username,
+            "fields": [name for name in form.changed_data if "password" not in name],
+        }
         note(None, action, actor=request.user.get_username(), subject=f"staff:{obj.pk}", data=data)

@@ -74,7 +74,9 @@ def _lagging(now: datetime) -> Concern:
 
 
 def _panels_down() -> Concern:
-    down = list(Panel.objects.filter(is_up=False).exclude(state=Panel.State.OFF).values_list("name", flat=True))
+    down = list(
+        Panel.objects.filter(is_up=False).exclude(state=Panel.State.OFF).values_list("name", flat=True)
+    )
     return Concern(
         key="panels",
         title=_("Panels that do not answer"),
@@ -88,7 +90,7 @@ def _panels_down() -> Concern:
 
 
 def _bot(now: datetime) -> Concern:
-    """A bot that runs holds its lease and notes how Telegram is. Before its first start there is no trouble."""
+    """A bot that runs holds its lease and notes how Telegram is. One that never ran is no trouble."""
     noted = list(ServiceHealth.objects.all())
     troubles = [f"{row.name}: {row.error}" for row in noted if not row.is_up]
     lease = Lease.objects.filter(name=BOT_LEASE).first()

@@ -1,19 +1,20 @@
-"""Everything about one customer, for one page, in a number of queries that does not grow with what they did."""
+"""Everything about one customer for one page; the number of queries does not grow with what they did."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.contrib import admin
 from django.db.models import Prefetch
 from django.http import HttpRequest
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from backoffice import timeline
 from core import clock
 from core.acts import Button, buttons
-from core.staff import size
+from core.clock import DAY
+from core.staff import admin_of, size
 from notifications.models import OutboxMessage
 from referrals.models import Referral
 from subscriptions.models import Grant, Subscription
@@ -36,7 +37,17 @@ class Placement:
     """An account on a panel beside what it should be."""
 
     account: PanelAccount
-    differs: list[str]
+    differs: str
+    online: str
+
+
+@dataclass(frozen=True)
+class GrantLine:
+    """A grant with the words that say what it was for."""
+
+    grant: Grant
+    days: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -46,7 +57,7 @@ class Card:
     subscription: Subscription
     standing: Standing
     placements: list[Placement]
-    grants: list[Grant]
+    grants: list[GrantLine]
     more_grants: int
     used: str
     limit: str
@@ -59,7 +70,7 @@ def context_of(customer: User, request: HttpRequest) -> dict[str, Any]:
     may_see = request.user.has_perm
     invited = Referral.objects.filter(inviter=customer).select_related("invited").order_by("-id")
     page = request.GET.get("page", "1")
-    story = timeline.of(customer, page=int(page) if page.isdigit() else 1)
+    story = timeline.of(customer, page=int(page) if page.isdigit() else 1, may_see=may_see)
     _offer_retries(story, request)
     return {
         "customer": customer,
@@ -94,12 +105,12 @@ def _card(subscription: Subscription, customer: User, request: HttpRequest, now:
     return Card(
         subscription=subscription,
         standing=_standing(subscription, customer, placed, now),
-        placements=[Placement(account, _differences(access, account, now)) for account in placed],
-        grants=grants[:GRANTS_SHOWN],
+        placements=[_placement(access, account, now) for account in placed],
+        grants=[_grant_line(grant) for grant in grants[:GRANTS_SHOWN]],
         more_grants=max(len(grants) - GRANTS_SHOWN, 0),
         used=size(sum(account.used_bytes for account in placed)),
         limit=size(limit) if limit else _("no limit"),
-        buttons=buttons(admin.site.get_model_admin(Subscription), request, subscription),
+        buttons=buttons(admin_of(Subscription), request, subscription),
         link=subscription.link if may_copy else "",
     )
 
@@ -117,22 +128,36 @@ def _standing(
     return Standing(_("Works"), "success") if serves else Standing(_("Being activated"), "warning")
 
 
+def _placement(access: Access, account: PanelAccount, now: datetime) -> Placement:
+    online = account.online_at
+    ago = _("%(span)s ago") % {"span": timesince(online, now, depth=1)} if online is not None else "–"
+    return Placement(account, ", ".join(_differences(access, account, now)), ago)
+
+
+def _grant_line(grant: Grant) -> GrantLine:
+    kind = grant.source.partition(":")[0]
+    names = {"trial": _("Trial"), "staff": _("By staff")}
+    return GrantLine(
+        grant, f"{grant.seconds / DAY.total_seconds():g}", grant.reason or names.get(kind, grant.source)
+    )
+
+
 def _differences(access: Access, account: PanelAccount, now: datetime) -> list[str]:
     """Return in which points a live account is not what it should be, as far as we last looked."""
     if account.placement not in PanelAccount.LIVE or account.observed_at is None:
         return []
     differs = []
     if access.is_wanted(now) and account.observed_until != access.until:
-        differs.append("until")
+        differs.append(_("end"))
     if account.observed_limit != access.traffic_limit:
-        differs.append("limit")
+        differs.append(_("traffic limit"))
     if account.applied_generation != access.generation:
-        differs.append("generation")
+        differs.append(_("a change is not applied"))
     return differs
 
 
 def _offer_retries(story: timeline.Timeline, request: HttpRequest) -> None:
-    outbox = admin.site.get_model_admin(OutboxMessage)
+    outbox = admin_of(OutboxMessage)
     for entry in story.entries:
         if isinstance(entry.row, OutboxMessage):
             entry.buttons = buttons(outbox, request, entry.row)

@@ -24,7 +24,9 @@ REACH_TONES = {"ok": "success", "blocked": "warning", "gone": "danger", "never":
 
 
 class BanForm(ActForm):
-    reason = forms.CharField(label=_("Reason"), max_length=300, help_text=_("Kept in the trail; staff read it."))
+    reason = forms.CharField(
+        label=_("Reason"), max_length=300, help_text=_("Kept in the trail; staff read it.")
+    )
 
 
 def ban(customer: User, values: dict[str, Any], actor: str) -> Any:
@@ -115,7 +117,11 @@ class CustomerAdmin(HistoryAdmin):
         return (queryset.filter(find_customers(search_term)) if search_term.strip() else queryset), False
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         customer = self.get_object(request, object_id)
         if customer is None:
@@ -135,9 +141,9 @@ class CustomerAdmin(HistoryAdmin):
 
     @column(_("customer"), ordering="first_name", header=True)
     def name_shown(self, customer: User) -> tuple[str, str]:
-        return str(customer), f"@{customer.telegram_username}" if customer.telegram_username else "–"
+        return str(customer), f"@{customer.telegram_username}" if customer.telegram_username else ""
 
-    @column(_("subscription"), label={"live": "success", "over": "default", "held": "danger", "none": ""})
+    @column(_("subscription"), tones={"live": "success", "over": "default", "held": "danger", "none": ""})
     def holds(self, customer: User) -> tuple[str, str]:
         if customer.is_banned:
             return "held", gettext("Banned")
@@ -146,8 +152,10 @@ class CustomerAdmin(HistoryAdmin):
             return "none", "–"
         if latest.is_disabled:
             return "held", gettext("Disabled")
-        return ("live" if latest.is_live(clock.now()) else "over"), f"{latest.plan} · {latest.expires_at:%d.%m.%Y}"
+        return (
+            "live" if latest.is_live(clock.now()) else "over"
+        ), f"{latest.plan} · {latest.expires_at:%d.%m.%Y}"
 
-    @column(_("bot"), label=REACH_TONES, ordering="reach")
+    @column(_("bot"), tones=REACH_TONES, ordering="reach")
     def reach_shown(self, customer: User) -> tuple[str, str]:
         return customer.reach, customer.get_reach_display()

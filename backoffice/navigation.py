@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.auth.models import Group
 from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
@@ -13,7 +14,6 @@ from backoffice.attention import badges
 from backoffice.models import Staff
 from core.models import Job, RetentionRule, ServiceHealth
 from core.staff import page_of
-from django.contrib.auth.models import Group
 from notifications.models import OutboxMessage
 from referrals.models import Referral
 from subscriptions.models import Grant, Plan, Subscription
@@ -30,7 +30,9 @@ def sidebar(request: HttpRequest) -> list[Item]:
     def item(title: str, model: type[Model], icon: str, badge: str = "") -> Item:
         opts = model._meta
         found: Item = {"title": title, "icon": icon, "link": page_of(model)}
-        found["permission"] = lambda request: request.user.has_perm(f"{opts.app_label}.view_{opts.model_name}")
+        found["permission"] = lambda request: request.user.has_perm(
+            f"{opts.app_label}.view_{opts.model_name}"
+        )
         if waiting.get(badge):
             found |= {"badge": str(waiting[badge]), "badge_variant": "danger"}
         return found

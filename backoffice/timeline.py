@@ -1,5 +1,6 @@
 """What happened to and by a customer, from all rooms, newest first."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -8,11 +9,11 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import AuditEvent, User
 from core.clock import DAY
+from core.staff import page_of
 from notifications.models import OutboxMessage
 from telegram_bot.models import Update
 
@@ -49,6 +50,7 @@ class Entry:
     title: str
     icon: str
     row: Any
+    url: str
     actor: str = ""
     text: str = ""
     badge: str = ""
@@ -63,13 +65,18 @@ class Timeline:
     has_next: bool
 
 
-def of(customer: User, *, page: int) -> Timeline:
-    """Return a page of the customer's timeline. Three queries, each bounded by the page."""
+def of(customer: User, *, page: int, may_see: Callable[[str], bool]) -> Timeline:
+    """Return a page of the customer's timeline: what may be seen, by at most three queries of that size."""
     page = min(max(page, 1), MOST_PAGES)
     upto = page * PER_PAGE + 1
     entries = [_event(row) for row in AuditEvent.objects.filter(customer=customer).order_by("-id")[:upto]]
-    entries += [_message(row) for row in OutboxMessage.objects.filter(user=customer).order_by("-id")[:upto]]
-    entries += [_tap(row) for row in Update.objects.filter(chat_id=customer.telegram_id).order_by("-id")[:upto]]
+    if may_see("notifications.view_outboxmessage"):
+        entries += [
+            _message(row) for row in OutboxMessage.objects.filter(user=customer).order_by("-id")[:upto]
+        ]
+    if may_see("telegram_bot.view_update"):
+        taps = Update.objects.filter(chat_id=customer.telegram_id)
+        entries += [_tap(row) for row in taps.order_by("-id")[:upto]]
     entries.sort(key=lambda entry: entry.at, reverse=True)
     shown = entries[(page - 1) * PER_PAGE : page * PER_PAGE]
     return Timeline(shown, page, has_next=len(entries) > page * PER_PAGE and page < MOST_PAGES)
@@ -77,7 +84,7 @@ def of(customer: User, *, page: int) -> Timeline:
 
 def _event(row: AuditEvent) -> Entry:
     title, icon = EVENTS.get(row.action, (row.action, "history"))
-    return Entry(row.created_at, str(title), icon, row, actor=row.actor, text=_said(row.data))
+    return Entry(row.created_at, str(title), icon, row, page_of(row), actor=row.actor, text=_said(row.data))
 
 
 def _said(data: dict[str, Any]) -> str:
@@ -91,7 +98,7 @@ def _said(data: dict[str, Any]) -> str:
         parts.append(_("ends %(end)s") % {"end": date_format(timezone.localtime(ends), "DATETIME_FORMAT")})
     if days := data.get("days"):
         parts.append(ngettext("%(days)d day", "%(days)d days", days) % {"days": days})
-    parts += [str(data[key]) for key in ("plan", "payload", "source") if data.get(key)]
+    parts += [str(data[key]) for key in ("plan", "payload") if data.get(key)]
     if reason := data.get("reason"):
         parts.append(f"“{reason}”")
     return " · ".join(parts)
@@ -103,6 +110,7 @@ def _message(row: OutboxMessage) -> Entry:
         _("Told: %(kind)s") % {"kind": row.kind.replace("_", " ")},
         "send",
         row,
+        page_of(row),
         text=row.error if row.state != OutboxMessage.State.SENT else "",
         badge="" if row.state == OutboxMessage.State.SENT else row.get_state_display(),
         tone=MESSAGE_TONES.get(row.state, ""),
@@ -117,6 +125,7 @@ def _tap(row: Update) -> Entry:
         str(title),
         icon,
         row,
+        page_of(row),
         text=str(payload.get("text") or payload.get("data") or "")[:120],
         badge="" if row.state == Update.State.ANSWERED else row.get_state_display(),
         tone=UPDATE_TONES.get(row.state, ""),

@@ -3,8 +3,11 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import ManyToManyField
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminCheckboxSelectMultiple
 
 from accounts.services import note
 from billing.models import Price
@@ -19,6 +22,7 @@ class PriceInline(Inline):
 
 @admin.register(Plan)
 class PlanAdmin(KeptAdmin):
+    formfield_overrides = {ManyToManyField: {"widget": UnfoldAdminCheckboxSelectMultiple}}
     list_display = (
         "name_shown",
         "code",
@@ -60,17 +64,17 @@ class PlanAdmin(KeptAdmin):
 
     @column(_("traffic"), ordering="traffic_limit")
     def traffic_shown(self, plan: Plan) -> str:
-        return size(plan.traffic_limit) if plan.traffic_limit else _("no limit")
+        return size(plan.traffic_limit) if plan.traffic_limit else gettext("no limit")
 
     @column(_("devices"), ordering="devices")
     def devices_shown(self, plan: Plan) -> str:
-        return str(plan.devices) if plan.devices else _("no limit")
+        return str(plan.devices) if plan.devices else gettext("no limit")
 
     @column(_("prices"))
     def prices_shown(self, plan: Plan) -> str:
-        return ", ".join(str(price) for price in plan.prices.all()) or _("free")
+        return ", ".join(str(price) for price in plan.prices.all()) or gettext("free")
 
-    @column(_("sale"), label={"open": "success", "trial": "info", "closed": "default"})
+    @column(_("sale"), tones={"open": "success", "trial": "info", "closed": "default"})
     def on_sale(self, plan: Plan) -> tuple[str, Any]:
         if not plan.is_open:
             return "closed", _("Not on sale")

@@ -26,7 +26,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from core import jobs
 from core.acts import Act
 from core.models import Job, RetentionRule, ServiceHealth
-from core.staff import Base, HistoryAdmin, StaffAdmin, column
+from core.staff import HistoryAdmin, StaffAdmin, column
 
 JOB_TONES = {
     "queued": "info",
@@ -96,7 +96,7 @@ class JobAdmin(HistoryAdmin):
         ),
     )
 
-    @column(_("state"), label=JOB_TONES, ordering="state")
+    @column(_("state"), tones=JOB_TONES, ordering="state")
     def shown_state(self, job: Job) -> tuple[str, str]:
         return job.state, job.get_state_display()
 
@@ -128,7 +128,7 @@ class ServiceHealthAdmin(HistoryAdmin):
     fields = ("name", "shown_state", "changed_at", "seen_at", "error")
     readonly_fields = fields
 
-    @column(_("state"), label={"up": "success", "down": "danger"})
+    @column(_("state"), tones={"up": "success", "down": "danger"})
     def shown_state(self, health: ServiceHealth) -> tuple[str, Any]:
         return ("up", _("Up")) if health.is_up else ("down", _("Down"))
 
@@ -149,12 +149,11 @@ for model in (PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, Cl
 
 
 @admin.register(PeriodicTask)
-class ScheduleAdmin(PeriodicTaskAdmin, Base):  # type: ignore[misc]
+class ScheduleAdmin(PeriodicTaskAdmin, StaffAdmin):  # type: ignore[misc]
     form = ScheduleForm
     list_display = ("name", "enabled", "schedule_shown", "last_run_at", "one_off")
     list_filter = ("enabled", "one_off")
     list_select_related = ("interval", "crontab", "solar", "clocked")
-    show_full_result_count = False
 
     @column(_("runs"))
     def schedule_shown(self, task: PeriodicTask) -> str:
@@ -162,15 +161,15 @@ class ScheduleAdmin(PeriodicTaskAdmin, Base):  # type: ignore[misc]
 
 
 @admin.register(IntervalSchedule)
-class IntervalAdmin(Base):
+class IntervalAdmin(StaffAdmin):
     list_display = ("__str__", "every", "period")
 
 
 @admin.register(CrontabSchedule)
-class CrontabAdmin(CrontabScheduleAdmin, Base):  # type: ignore[misc]
+class CrontabAdmin(CrontabScheduleAdmin, StaffAdmin):  # type: ignore[misc]
     pass
 
 
 @admin.register(ClockedSchedule)
-class ClockedAdmin(ClockedScheduleAdmin, Base):  # type: ignore[misc]
+class ClockedAdmin(ClockedScheduleAdmin, StaffAdmin):  # type: ignore[misc]
     pass

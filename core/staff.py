@@ -1,9 +1,11 @@
 """What lists and pages of the admin have in common: cheap at a million rows, read-only where verbs rule."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from django.contrib.admin import site
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_user_model
 from django.core.paginator import Page, Paginator
 from django.db import connection
@@ -30,6 +32,15 @@ else:
     from unfold.admin import TabularInline as Inline  # noqa: F401 (for the rooms' admins)
 
 COUNT_UP_TO = 10_000
+
+
+class QuietList(ChangeList):
+    """A list that offers "show all" only where something hides rows."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if getattr(self.paginator, "is_whole_table", False):
+            self.full_result_count = self.result_count
 
 
 class BoundedPaginator(Pages):
@@ -105,6 +116,9 @@ class StaffAdmin(Base):
         paginator.is_whole_table = queryset.query.where == self.get_queryset(request).query.where
         return paginator
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return QuietList
+
     def get_urls(self) -> list[URLPattern]:
         opts = self.opts
         view = self.admin_site.admin_view(partial(act_view, self))
@@ -123,6 +137,13 @@ class StaffAdmin(Base):
             subject = self.get_object(request, object_id)
             extra["act_buttons"] = buttons(self, request, subject) if subject is not None else []
         return super().change_view(request, object_id, form_url, extra)
+
+
+def admin_of(model: type[Model]) -> StaffAdmin:
+    """Return the admin of a model whose page has acts."""
+    found = site.get_model_admin(model)
+    assert isinstance(found, StaffAdmin)
+    return found
 
 
 class HistoryAdmin(StaffAdmin):
@@ -153,13 +174,31 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 def column(
     description: Any,
     *,
-    label: dict[Any, str] | None = None,
+    tones: dict[Any, str] | None = None,
     ordering: str | None = None,
     header: bool | None = None,
 ) -> Callable[[Method], Method]:
-    """Name a computed column. With `label`, its (value, text) is shown as a badge of the value's tone."""
-    named = display(description=description, label=label, ordering=ordering, header=header)
-    return cast("Callable[[Method], Method]", named)
+    """Name a computed column. With `tones`, its (value, text) is shown as a badge of the value's tone."""
+
+    def named(method: Method) -> Method:
+        shown = method if tones is None else _as_badge(method, tones)
+        return cast("Method", display(description=description, ordering=ordering, header=header)(shown))
+
+    return named
+
+
+def _as_badge(method: Callable[..., tuple[Any, Any]], tones: dict[Any, str]) -> Callable[..., SafeString]:
+    @wraps(method)
+    def shown(*args: Any) -> SafeString:
+        value, text = method(*args)
+        return badge(tones.get(value, ""), text)
+
+    return shown
+
+
+def badge(tone: str, text: Any) -> SafeString:
+    """Return a short text in the colour of its tone: success, info, warning, danger or none."""
+    return format_html('<span class="bo-badge bo-{}">{}</span>', tone or "plain", text)
 
 
 def page_of(model: type[Model] | Model, pk: Any = None) -> str:

@@ -106,7 +106,7 @@ class OutboxMessageAdmin(HistoryAdmin):
     def customer_link(self, message: OutboxMessage) -> str:
         return link_to(message.user)
 
-    @column(_("state"), label=TONES)
+    @column(_("state"), tones=TONES)
     def shown_state(self, message: OutboxMessage) -> tuple[str, str]:
         return message.state, message.get_state_display()
 

@@ -166,7 +166,7 @@ class SubscriptionAdmin(HistoryAdmin):
     def access_link(self, subscription: Subscription) -> str:
         return link_to(subscription.access)
 
-    @column(_("state"), label=TONES, ordering="state")
+    @column(_("state"), tones=TONES, ordering="state")
     def shown_state(self, subscription: Subscription) -> tuple[str, Any]:
         if subscription.is_disabled:
             return "disabled", _("Disabled")
@@ -220,6 +220,6 @@ class GrantAdmin(HistoryAdmin):
     def days(self, grant: Grant) -> str:
         return format_html("{}", f"{grant.seconds / clock.DAY.total_seconds():g}")
 
-    @column(_("state"), label={"given": "success", "revoked": "warning"})
+    @column(_("state"), tones={"given": "success", "revoked": "warning"})
     def shown_state(self, grant: Grant) -> tuple[str, str]:
         return grant.state, grant.get_state_display()

@@ -76,7 +76,7 @@ class UpdateAdmin(HistoryAdmin):
         said = ngettext("%d update is worked on again.", "%d updates are worked on again.", count)
         messages.success(request, said % count)
 
-    @column(_("state"), label=TONES)
+    @column(_("state"), tones=TONES)
     def shown_state(self, update: Update) -> tuple[str, str]:
         return update.state, update.get_state_display()
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import ManyToManyField, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminPasswordWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultiple, UnfoldAdminPasswordWidget
 
 from accounts.services import note
 from core import clock, jobs
@@ -116,6 +116,7 @@ PANEL_ACTS = (
 
 @admin.register(Panel)
 class PanelAdmin(KeptAdmin):
+    formfield_overrides = {ManyToManyField: {"widget": UnfoldAdminCheckboxSelectMultiple}}
     form = PanelForm
     list_display = (
         "name",
@@ -163,11 +164,11 @@ class PanelAdmin(KeptAdmin):
         )
         return super().change_view(request, object_id, form_url, {**extra, **(extra_context or {})})
 
-    @column(_("state"), label=STATES, ordering="state")
+    @column(_("state"), tones=STATES, ordering="state")
     def shown_state(self, panel: Panel) -> tuple[str, str]:
         return panel.state, panel.get_state_display()
 
-    @column(_("answers"), label={"up": "success", "down": "danger"})
+    @column(_("answers"), tones={"up": "success", "down": "danger"})
     def answers(self, panel: Panel) -> tuple[str, Any]:
         return ("up", _("Yes")) if panel.is_up else ("down", _("No"))
 
@@ -260,13 +261,13 @@ class AccessAdmin(HistoryAdmin):
     def customer_link(self, access: Access) -> str:
         return link_to(access.user)
 
-    @column(_("wanted"), label={"on": "success", "off": "danger", "gone": "default"})
+    @column(_("wanted"), tones={"on": "success", "off": "danger", "gone": "default"})
     def wanted(self, access: Access) -> tuple[str, Any]:
         if access.is_gone:
             return "gone", _("Removed")
         return ("on", _("Enabled")) if access.is_enabled else ("off", _("Disabled"))
 
-    @column(_("applied"), label={"yes": "success", "waits": "warning"})
+    @column(_("applied"), tones={"yes": "success", "waits": "warning"})
     def applied(self, access: Access) -> tuple[str, str]:
         shown = f"{access.applied_generation} / {access.generation}"
         return ("waits", shown) if access.is_dirty else ("yes", shown)
@@ -324,7 +325,7 @@ class PanelAccountAdmin(HistoryAdmin):
     def access_link(self, account: PanelAccount) -> str:
         return link_to(account.access)
 
-    @column(_("placement"), label=PLACEMENTS, ordering="placement")
+    @column(_("placement"), tones=PLACEMENTS, ordering="placement")
     def shown_placement(self, account: PanelAccount) -> tuple[str, str]:
         return account.placement, account.get_placement_display()
 

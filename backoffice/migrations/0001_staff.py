@@ -4,25 +4,23 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Staff',
-            fields=[
-            ],
+            name="Staff",
+            fields=[],
             options={
-                'verbose_name': 'member of staff',
-                'verbose_name_plural': 'staff',
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
+                "verbose_name": "member of staff",
+                "verbose_name_plural": "staff",
+                "proxy": True,
+                "indexes": [],
+                "constraints": [],
             },
-            bases=('accounts.user',),
+            bases=("accounts.user",),
         ),
     ]
