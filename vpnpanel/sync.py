@@ -77,17 +77,15 @@ def _read_pages(panel: Panel, tally: Tally) -> tuple[int, bool]:
     give_up_at = time.monotonic() + STEP_SECONDS
     driver = driver_for(panel)
     pages = driver.pages(tally.offset)
-    total = 0
     try:
         while True:
             began_at = clock.now()
-            page = next(pages, None)
-            if page is None:
-                return total, True
+            page = next(pages)
             take_page(panel, page, began_at, tally)
-            total = page.total
+            if len(page.accounts) < driver.page_size:
+                return page.total, True
             if time.monotonic() > give_up_at:
-                return total, False
+                return page.total, False
     finally:
         driver.close()
 
