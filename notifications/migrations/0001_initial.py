@@ -6,7 +6,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -15,31 +14,77 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='OutboxMessage',
+            name="OutboxMessage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('claim_token', models.UUIDField(editable=False, null=True)),
-                ('claimed_until', models.DateTimeField(editable=False, null=True)),
-                ('channel', models.CharField(choices=[('telegram', 'Telegram')], default='telegram', max_length=10, verbose_name='channel')),
-                ('address', models.CharField(max_length=200, verbose_name='address')),
-                ('kind', models.CharField(max_length=40, verbose_name='kind')),
-                ('dedupe_key', models.CharField(max_length=120, unique=True)),
-                ('context', models.JSONField(default=dict, verbose_name='values')),
-                ('lane', models.PositiveSmallIntegerField(choices=[(1, 'Transactional'), (2, 'Broadcast')], default=1, verbose_name='lane')),
-                ('state', models.CharField(choices=[('pending', 'Waiting'), ('sent', 'Sent'), ('dropped', 'No longer true'), ('unreachable', 'Customer unreachable'), ('failed', 'Failed')], default='pending', max_length=11, verbose_name='state')),
-                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
-                ('next_try_at', models.DateTimeField(null=True)),
-                ('remote_id', models.CharField(blank=True, max_length=64)),
-                ('error', models.TextField(blank=True, verbose_name='error')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('sent_at', models.DateTimeField(null=True, verbose_name='sent')),
-                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to=settings.AUTH_USER_MODEL, verbose_name='customer')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("claim_token", models.UUIDField(editable=False, null=True)),
+                ("claimed_until", models.DateTimeField(editable=False, null=True)),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("telegram", "Telegram")],
+                        default="telegram",
+                        max_length=10,
+                        verbose_name="channel",
+                    ),
+                ),
+                ("address", models.CharField(max_length=200, verbose_name="address")),
+                ("kind", models.CharField(max_length=40, verbose_name="kind")),
+                ("dedupe_key", models.CharField(max_length=120, unique=True)),
+                ("context", models.JSONField(default=dict, verbose_name="values")),
+                (
+                    "lane",
+                    models.PositiveSmallIntegerField(
+                        choices=[(1, "Transactional"), (2, "Broadcast")], default=1, verbose_name="lane"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Waiting"),
+                            ("sent", "Sent"),
+                            ("dropped", "No longer true"),
+                            ("unreachable", "Customer unreachable"),
+                            ("failed", "Failed"),
+                        ],
+                        default="pending",
+                        max_length=11,
+                        verbose_name="state",
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0, verbose_name="attempts")),
+                ("next_try_at", models.DateTimeField(null=True)),
+                ("remote_id", models.CharField(blank=True, max_length=64)),
+                ("error", models.TextField(blank=True, verbose_name="error")),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("sent_at", models.DateTimeField(null=True, verbose_name="sent")),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="messages",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="customer",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'message',
-                'verbose_name_plural': 'messages',
-                'ordering': ['-id'],
-                'indexes': [models.Index(condition=models.Q(('state', 'pending')), fields=['lane', 'id'], name='outbox_pending'), models.Index(fields=['state', 'created_at'], name='notificatio_state_e13324_idx')],
+                "verbose_name": "message",
+                "verbose_name_plural": "messages",
+                "ordering": ["-id"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "pending")), fields=["lane", "id"], name="outbox_pending"
+                    ),
+                    models.Index(fields=["state", "created_at"], name="notificatio_state_e13324_idx"),
+                ],
             },
         ),
     ]

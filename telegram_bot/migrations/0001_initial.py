@@ -4,37 +4,72 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Update',
+            name="Update",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('bot_id', models.BigIntegerField()),
-                ('update_id', models.BigIntegerField(verbose_name='update')),
-                ('chat_id', models.BigIntegerField(help_text='Updates of one chat run in order.', null=True, verbose_name='chat')),
-                ('kind', models.CharField(max_length=30, verbose_name='kind')),
-                ('payload', models.JSONField(null=True, verbose_name='content')),
-                ('state', models.CharField(choices=[('received', 'Received'), ('decided', 'Decided'), ('answered', 'Answered'), ('dead', 'Given up')], default='received', max_length=8, verbose_name='state')),
-                ('screen', models.JSONField(help_text='Name and plain values of the screen it leads to.', null=True, verbose_name='screen')),
-                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
-                ('next_try_at', models.DateTimeField(null=True)),
-                ('error', models.TextField(blank=True, verbose_name='error')),
-                ('received_at', models.DateTimeField(auto_now_add=True, verbose_name='received')),
-                ('decided_at', models.DateTimeField(null=True, verbose_name='decided')),
-                ('answered_at', models.DateTimeField(null=True, verbose_name='answered')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("bot_id", models.BigIntegerField()),
+                ("update_id", models.BigIntegerField(verbose_name="update")),
+                (
+                    "chat_id",
+                    models.BigIntegerField(
+                        help_text="Updates of one chat run in order.", null=True, verbose_name="chat"
+                    ),
+                ),
+                ("kind", models.CharField(max_length=30, verbose_name="kind")),
+                ("payload", models.JSONField(null=True, verbose_name="content")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("received", "Received"),
+                            ("decided", "Decided"),
+                            ("answered", "Answered"),
+                            ("dead", "Given up"),
+                        ],
+                        default="received",
+                        max_length=8,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "screen",
+                    models.JSONField(
+                        help_text="Name and plain values of the screen it leads to.",
+                        null=True,
+                        verbose_name="screen",
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0, verbose_name="attempts")),
+                ("next_try_at", models.DateTimeField(null=True)),
+                ("error", models.TextField(blank=True, verbose_name="error")),
+                ("received_at", models.DateTimeField(auto_now_add=True, verbose_name="received")),
+                ("decided_at", models.DateTimeField(null=True, verbose_name="decided")),
+                ("answered_at", models.DateTimeField(null=True, verbose_name="answered")),
             ],
             options={
-                'verbose_name': 'update',
-                'verbose_name_plural': 'updates',
-                'ordering': ['-id'],
-                'indexes': [models.Index(condition=models.Q(('state__in', ['received', 'decided'])), fields=['id'], name='update_open'), models.Index(fields=['state', 'received_at'], name='telegram_bo_state_35c323_idx')],
-                'constraints': [models.UniqueConstraint(fields=('bot_id', 'update_id'), name='update_once')],
+                "verbose_name": "update",
+                "verbose_name_plural": "updates",
+                "ordering": ["-id"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state__in", ["received", "decided"])),
+                        fields=["id"],
+                        name="update_open",
+                    ),
+                    models.Index(fields=["state", "received_at"], name="telegram_bo_state_35c323_idx"),
+                ],
+                "constraints": [models.UniqueConstraint(fields=("bot_id", "update_id"), name="update_once")],
             },
         ),
     ]

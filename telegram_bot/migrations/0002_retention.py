@@ -2,7 +2,9 @@ from django.db import migrations
 
 
 def add(apps, schema_editor):
-    apps.get_model("core", "RetentionRule").objects.get_or_create(key="update contents", defaults={"days": 30})
+    apps.get_model("core", "RetentionRule").objects.get_or_create(
+        key="update contents", defaults={"days": 30}
+    )
 
 
 class Migration(migrations.Migration):
