@@ -14,7 +14,7 @@ from sandbox.telegram.files import Files
 from sandbox.telegram.limits import Limits
 from sandbox.telegram.polling import Polling
 from sandbox.telegram.profile import Profile
-from sandbox.telegram.updates import QUERY_SECONDS, UpdateQueue
+from sandbox.telegram.updates import QUERY_SECONDS, Update, UpdateQueue
 from sandbox.telegram.webhook import Reply, Webhook
 
 ANSWER_SECONDS = 60
@@ -74,9 +74,12 @@ class Bot:
         self.logged_out_until = 0.0
         self.hub.touch()
 
-    def _new_update(self, update: Any) -> None:
-        self.webhook.offer(update)
-        self.polling.wake()
+    def _new_update(self, update: Update) -> None:
+        if self.webhook.is_set:
+            self.queue.take_repeats()
+            self.webhook.offer(update)
+        else:
+            self.polling.wake()
 
     def today(self) -> int:
         """Give the date a message gets: whole seconds."""

@@ -14,7 +14,6 @@ from sandbox.telegram.params import Params
 from sandbox.telegram.updates import Update, UpdateQueue
 
 BATCH_LIMIT = 100
-BATCH_BYTES = 4 * 1024 * 1024
 LONGEST_WAIT = 50
 REPEAT_WAIT = 3
 REPEAT_SOON = 0.5
@@ -91,14 +90,8 @@ class Polling:
         return limit, timeout / self.speed_up
 
     def _batch(self, limit: int) -> list[Update]:
-        batch = self._queue.take_repeats()
-        size = 0
-        for update in islice(self._queue.waiting(), max(limit - len(batch), 0)):
-            size += len(update.text)
-            if batch and size > BATCH_BYTES:
-                break
-            batch.append(update)
-        return batch
+        repeats = self._queue.take_repeats()
+        return [*repeats, *islice(self._queue.waiting(), max(limit - len(repeats), 0))]
 
     async def _park(self, seconds: float) -> None:
         parked = self._parked = asyncio.get_running_loop().create_future()

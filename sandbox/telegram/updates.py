@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import json
 import random
 from collections import OrderedDict
@@ -50,11 +49,12 @@ class Update:
 
     id: int
     key: str
+    lifetime: float
     expires_at: float
     text: str
 
     def fields(self) -> list[Any]:
-        return [self.id, self.key, self.expires_at, self.text]
+        return [self.id, self.key, self.lifetime, self.expires_at, self.text]
 
 
 class UpdateQueue:
@@ -71,7 +71,8 @@ class UpdateQueue:
         self.wanted = DEFAULT_KINDS
         self._pending: OrderedDict[int, Update] = OrderedDict()
         self._again: list[Update] = []
-        self._expiry: list[tuple[float, int]] = []
+        # The same updates by lifetime: in each group the oldest is the first to expire.
+        self._by_lifetime: dict[float, OrderedDict[int, Update]] = {}
         self._history: OrderedDict[int, Update] = OrderedDict()
 
     def want(self, names: Any) -> None:
@@ -90,7 +91,7 @@ class UpdateQueue:
         number = self._next_id
         self._next_id += 1
         text = json.dumps({"update_id": number, kind: body}, separators=(",", ":"), ensure_ascii=False)
-        update = Update(number, f"{key}:{kind}", self._now() + lifetime, text)
+        update = Update(number, f"{key}:{kind}", lifetime, self._now() + lifetime, text)
         self._keep(update)
         self._history[number] = update
         if len(self._history) > HISTORY_KEPT:
@@ -100,7 +101,7 @@ class UpdateQueue:
 
     def _keep(self, update: Update) -> None:
         self._pending[update.id] = update
-        heapq.heappush(self._expiry, (update.expires_at, update.id))
+        self._by_lifetime.setdefault(update.lifetime, OrderedDict())[update.id] = update
 
     def repeat(self, number: int) -> bool:
         """Deliver an update once more, confirmed or not; False if it is not known any more."""
@@ -114,27 +115,28 @@ class UpdateQueue:
     def drop_expired(self) -> None:
         """Forget silently what is too old. Costs only what expired."""
         now = self._now()
-        while self._expiry and self._expiry[0][0] <= now:
-            self._pending.pop(heapq.heappop(self._expiry)[1], None)
+        for group in self._by_lifetime.values():
+            while group and next(iter(group.values())).expires_at <= now:
+                self.discard(next(iter(group)))
 
     def confirm_below(self, offset: int) -> None:
         while self._pending and (first := next(iter(self._pending))) < offset:
-            del self._pending[first]
-        if len(self._expiry) > 2 * len(self._pending) + HISTORY_KEPT:
-            self._expiry = [(update.expires_at, update.id) for update in self._pending.values()]
-            heapq.heapify(self._expiry)
+            self.discard(first)
 
     def keep_last(self, count: int) -> None:
         """Drop all but the newest `count`, the meaning of a negative offset."""
         while len(self._pending) > count:
-            self._pending.popitem(last=False)
+            self.discard(next(iter(self._pending)))
 
     def drop_all(self) -> None:
         self._pending.clear()
+        self._by_lifetime.clear()
         self._again.clear()
 
     def discard(self, number: int) -> None:
-        self._pending.pop(number, None)
+        update = self._pending.pop(number, None)
+        if update is not None:
+            del self._by_lifetime[update.lifetime][number]
 
     def take_repeats(self) -> list[Update]:
         repeats, self._again = self._again, []

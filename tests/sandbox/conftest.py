@@ -25,6 +25,7 @@ async def world(server: TelegramServer) -> TelegramServer:
     await server.upload("sendPhoto", "photo", png(), chat_id=7)
     await server.emu("users", user_id=8)
     await server.say(user_id=9)
+    await server.call("sendMessage", chat_id=9, text="Menu")
     await server.emu("block", user_id=9)
     await server.say(user_id=10)
     await server.emu("deactivate", user_id=10)

@@ -215,15 +215,29 @@ async def test_a_client_shows_the_commands_of_its_language_and_chat(server):
     assert (await server.look("commands?user_id=7"))["commands"][0]["command"] == "staff"
 
 
+async def test_a_chats_own_menu_button_goes_before_everybodys(server):
+    shop = {"type": "web_app", "text": "Shop", "web_app": {"url": "https://shop.example.com/"}}
+    await server.call("setChatMenuButton", menu_button=shop)
+    assert (await server.look("commands?user_id=7"))["menu_button"] == shop
+
+    await server.call("setChatMenuButton", chat_id=7, menu_button={"type": "commands"})
+    assert await server.call("getChatMenuButton", chat_id=7) == {"type": "commands"}
+    assert await server.call("getChatMenuButton", chat_id=8) == shop
+
+
 async def test_a_cleared_chat_is_empty(server):
     await server.call("sendMessage", chat_id=7, text="a")
+    await server.call("sendMessage", chat_id=7, text="b", reply_markup={"keyboard": [["Menu"]]})
     await server.emu("clear", user_id=7)
+
     assert await server.look("chats/7") == []
+    assert await server.press(text="Menu") == {"error": "no message has this button"}
 
 
 async def test_a_reset_forgets_everything_and_numbers_anew(server):
     before = (await newest(server))["update_id"]
     await server.call("setMyCommands", commands=[{"command": "a", "description": "a"}])
+    await server.call("logOut")
     await server.emu("reset")
 
     assert await server.look("users") == [] and await server.call("getMyCommands") == []

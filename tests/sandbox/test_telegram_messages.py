@@ -75,6 +75,14 @@ async def test_a_file_is_downloaded_by_its_path(server):
         assert response.status == 404
 
 
+async def test_the_same_bytes_sent_again_are_kept_once(server):
+    sent = [(await send_photo(server))["photo"][-1] for _ in range(2)]
+    paths = {(await server.call("getFile", file_id=size["file_id"]))["file_path"] for size in sent}
+
+    assert sent[0]["file_id"] != sent[1]["file_id"]
+    assert len(paths) == 1
+
+
 async def test_a_document_keeps_name_and_type(server):
     sent = await server.upload("sendDocument", "document", b"vless://x", name="key.txt", chat_id=7)
     document = sent["document"]

@@ -16,6 +16,8 @@ async def test_a_snapshot_keeps_chats_files_queue_and_profile(server):
     async with running(await saved(server)) as restored:
         for path in ("users", "chats/7", "queue", "rates"):
             assert await restored.look(path) == await server.look(path)
+        ahead = (await restored.look("clock"))["offset"]
+        assert 3599 < ahead < 3601
         assert await restored.updates() == await server.updates()
         assert await restored.call("getMyCommands") == await server.call("getMyCommands")
         photo = (await restored.look("chats/7"))[-1]["photo"][-1]["file_id"]

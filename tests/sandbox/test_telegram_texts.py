@@ -95,3 +95,8 @@ async def test_links_and_commands_are_found_outside_of_code(server):
 async def test_entities_given_outright_are_kept(server):
     bold = {"type": "bold", "offset": 0, "length": 1}
     assert (await server.call("sendMessage", chat_id=7, text="ab", entities=[bold]))["entities"] == [bold]
+
+
+async def test_more_than_a_hundred_entities_are_cut(server):
+    sent = await server.call("sendMessage", chat_id=7, text="<b>a</b> " * 101, parse_mode="HTML")
+    assert len(sent["entities"]) == 100

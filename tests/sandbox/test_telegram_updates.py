@@ -145,13 +145,23 @@ async def test_messages_live_for_a_day(server):
     assert (await server.call("getWebhookInfo"))["pending_update_count"] == 0
 
 
+async def test_a_day_later_only_what_was_not_confirmed_has_expired(server):
+    offset = await confirm_all(server)
+    await server.say("two")
+    await server.later(86_401)
+    await server.say("three")
+
+    assert [update["message"]["text"] for update in await server.updates(offset=offset)] == ["three"]
+
+
 async def test_presses_live_for_150_seconds(server):
     await server.pressed()
     await server.later(149)
     assert [list(update)[1] for update in await server.updates()] == ["message", "callback_query"]
 
     await server.later(2)
-    assert [list(update)[1] for update in await server.updates(limit=9)] == ["message"]
+    assert (await server.call("getWebhookInfo"))["pending_update_count"] == 1
+    assert [list(update)[1] for update in await server.updates()] == ["message"]
 
 
 @pytest.mark.parametrize(
@@ -175,7 +185,7 @@ async def test_the_wish_for_kinds_stays_and_spares_what_is_queued(server):
     await server.updates(allowed_updates=["callback_query"])
     await server.say("two")
 
-    assert [update["message"]["text"] for update in await server.updates(limit=9)] == ["/start"]
+    assert [update["message"]["text"] for update in await server.updates(offset=-9)] == ["/start"]
     assert (await server.call("getWebhookInfo"))["allowed_updates"] == ["callback_query"]
 
 

@@ -202,6 +202,8 @@ async def test_an_accepted_update_can_be_delivered_again(server, receiver):
 
     await server.emu("duplicate", update_id=update["update_id"])
     assert await receiver.received(2) == [update, update]
+    await server.call("deleteWebhook")
+    assert await server.updates(offset=update["update_id"]) == []
 
 
 async def test_polling_goes_on_where_the_webhook_was_deleted(server, receiver):

@@ -150,8 +150,7 @@ def delete_message(bot: Bot, params: Params) -> bool:
     message = chat.messages.get(number)
     if message is None:
         raise bad_request("message to delete not found")
-    foreign = message["from"]["id"] != bot.user["id"] and not chat.is_private
-    if foreign or bot.clock.now() - message["date"] > DELETE_SECONDS:
+    if bot.clock.now() - message["date"] > DELETE_SECONDS:
         raise bad_request("message can't be deleted")
     bot.remove(chat, number)
     return True
