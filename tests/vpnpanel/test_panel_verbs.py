@@ -1,0 +1,157 @@
+"""What staff do to panels: by verb, by job, and from the command line."""
+
+import io
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from accounts.models import AuditEvent
+from core import jobs
+from core.models import Job
+from tests.vpnpanel.wanted import account_of, want_access
+from vpnpanel import services
+from vpnpanel.errors import PanelDown, PanelRefused, PanelUnfit
+from vpnpanel.models import Panel, PanelGroup
+
+pytestmark = pytest.mark.usefixtures("installation")
+
+
+def fields(marzban, **changes):
+    given = {
+        "name": "nl-1",
+        "base_url": marzban.address + "/",
+        "username": marzban.username,
+        "password": marzban.password,
+        "groups": PanelGroup.objects.filter(code="main"),
+        "actor": "olga",
+    }
+    return given | changes
+
+
+def manage(*arguments: str) -> str:
+    out = io.StringIO()
+    call_command("panels", *arguments, stdout=out, stderr=out)
+    return out.getvalue()
+
+
+def test_panel_is_taken_into_service_once_it_answered(marzban):
+    panel = services.add_panel(**fields(marzban, location="Amsterdam"))
+    panel.refresh_from_db()
+    assert (panel.version, panel.location, panel.base_url) == ("0.8.4", "Amsterdam", marzban.address)
+    assert panel.groups.get().code == "main" and panel.figures_at
+
+
+def test_adding_again_changes_the_one_there_is(marzban):
+    first = services.add_panel(**fields(marzban))
+    again = services.add_panel(**fields(marzban, name="nl-2"))
+    assert (again.pk, Panel.objects.get().name) == (first.pk, "nl-2")
+    actions = AuditEvent.objects.order_by("id").values_list("action", flat=True)
+    assert list(actions) == ["panel.added", "panel.changed"]
+
+
+def test_trail_never_holds_the_password(marzban):
+    services.add_panel(**fields(marzban))
+    assert marzban.password not in str(AuditEvent.objects.get().data)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"password": "wrong"}, PanelDown),
+        ({"base_url": "http://127.0.0.1:9"}, PanelDown),
+        ({"inbounds": {"vless": ["NOPE"]}}, PanelRefused),
+        ({"base_url": "not an address"}, PanelUnfit),
+        ({"name": ""}, PanelUnfit),
+    ],
+)
+def test_panel_that_cannot_be_sold_on_is_not_kept(marzban, changes, error):
+    with pytest.raises(error):
+        services.add_panel(**fields(marzban, **changes))
+    assert not Panel.objects.exists()
+
+
+def test_change_is_kept_only_if_the_panel_still_answers(marzban):
+    panel = services.add_panel(**fields(marzban))
+    with pytest.raises(PanelDown):
+        services.change_panel(panel.pk, actor="olga", password="wrong")
+    services.change_panel(panel.pk, actor="olga", capacity=7)
+    panel.refresh_from_db()
+    assert (panel.password, panel.capacity) == (marzban.password, 7)
+
+
+def test_panel_without_inbounds_is_not_sold_on(marzban):
+    marzban.emu("POST", "panel", inbounds=[], hosts={})
+    with pytest.raises(PanelRefused, match="no inbound"):
+        services.add_panel(**fields(marzban))
+
+
+def test_name_of_another_panel_is_refused(marzban, second_marzban):
+    services.add_panel(**fields(marzban))
+    with pytest.raises(PanelUnfit):
+        services.add_panel(**fields(second_marzban))
+
+
+def test_check_job_tells_what_the_panel_has(panel):
+    jobs.start("panel_check", subject=str(panel.pk), asked_by="olga")
+    jobs.run_due()
+    job = Job.objects.get()
+    assert job.state == "done" and job.result["version"] == "0.8.4"
+    assert job.result["inbounds"] == {"vless": ["VLESS TCP REALITY", "VLESS WS TLS"]}
+
+
+def test_check_job_of_a_panel_that_is_away_fails_at_once_and_marks_it(panel, marzban):
+    marzban.outage(True)
+    jobs.start("panel_check", subject=str(panel.pk), asked_by="olga")
+    jobs.run_due()
+    panel.refresh_from_db()
+    assert Job.objects.get().state == "failed" and not panel.is_up
+
+
+def test_check_job_lets_waiting_accesses_go_on(panel, marzban):
+    Panel.objects.update(is_up=False)
+    jobs.start("panel_check", subject=str(panel.pk), asked_by="olga")
+    jobs.run_due()
+    panel.refresh_from_db()
+    assert panel.is_up
+
+
+def test_command_adds_lists_checks_syncs_and_reconciles(marzban, monkeypatch):
+    monkeypatch.setenv("PANEL_PASSWORD", marzban.password)
+    add = ("add", "--name", "nl-1", "--url", marzban.address, "--username", "shop")
+    for _ in range(2):
+        assert "in service" in manage(*add, "--password-env", "PANEL_PASSWORD")
+    access = want_access()
+    assert "0 accesses still wait" in manage("reconcile")
+    assert "VLESS TCP REALITY" in manage("check", "nl-1")
+    assert "'accounts': 1" in manage("sync")
+    assert manage("list").split("\t")[:4] == ["nl-1", "open", "up", "1"]
+    marzban.emu("POST", "lose", username=account_of(access).name)
+    manage("reconcile", str(access.pk))
+    assert marzban.users()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ("add", "--name", "x", "--url", "http://127.0.0.1:9", "--username", "a", "--password", "b"),
+            "127.0.0.1",
+        ),
+        (("add", "--name", "x", "--url", "u", "--username", "a", "--password-env", "NOT_SET"), "NOT_SET"),
+        (("add", "--name", "x", "--url", "u", "--username", "a", "--password", "b", "--group", "no"), "no"),
+        (("check", "nobody"), "nobody"),
+        (("sync", "nobody"), "nobody"),
+    ],
+)
+def test_command_says_what_is_wrong(arguments, words):
+    with pytest.raises(CommandError, match=words):
+        manage(*arguments)
+
+
+def test_command_fails_when_a_panel_is_away_or_an_access_is_not_applied(panel, marzban):
+    access = want_access()
+    marzban.outage(True)
+    with pytest.raises(CommandError, match="1 of the panels"):
+        manage("check")
+    with pytest.raises(CommandError, match=f"Not applied: {access.pk}"):
+        manage("reconcile", str(access.pk))
