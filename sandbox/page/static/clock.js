@@ -21,8 +21,9 @@ export function showClock(place, doors) {
     await look();
   });
   place.append(h("div", { class: "buttons" },
-    STEPS.map(([name, seconds]) => h("button", { type: "button", class: "small-button", onclick: move({ advance: seconds }) }, t(name))),
+    STEPS.map(([name, seconds]) => h("button", { type: "button", class: "small-button", onclick: move({ advance: seconds }) }, t(name)))),
+  h("div", { class: "between clock-line" }, state,
     h("button", { type: "button", class: "text-button", onclick: move({ real: true }) }, t("realTime"))),
-  state, h("p", { class: "hint" }, t("timeHint")));
+  h("p", { class: "hint" }, t("timeHint")));
   shown(look)();
 }
