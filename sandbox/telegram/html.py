@@ -31,6 +31,22 @@ KINDS = {
     "tg-emoji": "custom_emoji",
     "tg-time": "date_time",
 }
+# Of entities over the same text the earlier kind is the outer one.
+NESTING = (
+    "blockquote",
+    "expandable_blockquote",
+    "pre",
+    "code",
+    "text_link",
+    "text_mention",
+    "date_time",
+    "bold",
+    "italic",
+    "underline",
+    "strikethrough",
+    "spoiler",
+    "custom_emoji",
+)
 REFERENCE = re.compile(r"&(?:#(?:x([0-9a-fA-F]{1,6})|([0-9]{1,7}))|(lt|gt|amp|quot));?")
 NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
 SPACE = " \t\r\n\0\v\f"
@@ -85,7 +101,7 @@ class Reader:
         self.length = 0
         self.units = 0
         self.open: list[OpenTag] = []
-        self.entities: list[tuple[int, dict[str, Any]]] = []
+        self.entities: list[dict[str, Any]] = []
 
     def read(self) -> tuple[str, list[dict[str, Any]]]:
         while (tag := self.source.find("<", self.at)) >= 0:
@@ -196,7 +212,7 @@ class Reader:
         inside = "".join(self.parts)[tag.text_start :] if tag.name == "a" else ""
         extra = details(tag, inside)
         if extra is not None:
-            self.entities.append((len(self.open), entity | extra))
+            self.entities.append(entity | extra)
 
 
 def details(tag: OpenTag, inside: str) -> dict[str, Any] | None:
@@ -238,10 +254,9 @@ def time_details(attributes: dict[str, str]) -> dict[str, Any]:
     return {"unix_time": int(moment), "date_time_format": attributes.get("format", "")}
 
 
-def in_order(entities: list[tuple[int, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Sort by place, the wider first, of equals the outer first."""
-    ordered = sorted(entities, key=lambda each: (each[1]["offset"], -each[1]["length"], each[0]))
-    return [entity for _, entity in ordered]
+def in_order(entities: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Sort by place, the wider first, equals by how kinds nest."""
+    return sorted(entities, key=lambda each: (each["offset"], -each["length"], NESTING.index(each["type"])))
 
 
 def join_code_blocks(entities: list[dict[str, Any]]) -> list[dict[str, Any]]:

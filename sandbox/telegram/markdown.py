@@ -39,7 +39,7 @@ class Reader:
         self.at = 0
         self.text = ""
         self.open: list[tuple[str, str, str, int, int]] = []
-        self.entities: list[tuple[int, dict[str, Any]]] = []
+        self.entities: list[dict[str, Any]] = []
 
     def step(self) -> None:
         character = self.source[self.at]
@@ -94,7 +94,7 @@ class Reader:
             entity |= self.cut_language(began, start)
             entity["length"] = utf16_length(self.text) - start
         if entity["length"] > 0:
-            self.entities.append((len(self.open), entity))
+            self.entities.append(entity)
 
     def address(self, began: int) -> str:
         """Read `(address)` behind a link's text; without it the text itself is the address."""
@@ -102,7 +102,7 @@ class Reader:
             return self.source[began + 1 : self.at - 1].replace("\\", "")
         found = re.compile(r"\(((?:\\.|[^\\)])*)\)", re.DOTALL).match(self.source, self.at)
         if found is None:
-            raise Unparsable(f"Can't find end of a URL at byte offset {self.byte_offset(self.at)}")
+            raise Unparsable(f"Can't find end of a URL at byte offset {self.byte_offset(self.at + 1)}")
         self.at = found.end()
         return re.sub(r"\\(.)", r"\1", found[1])
 
@@ -137,7 +137,7 @@ def parse_markdown(source: str) -> tuple[str, list[dict[str, Any]]]:
             inside, extra, end = legacy_entity(source, at)
             place = {"offset": utf16_length(text), "length": utf16_length(inside)}
             if inside and extra is not None:
-                entities.append((0, {"type": "text_link"} | place | extra))
+                entities.append({"type": "text_link"} | place | extra)
             text, at = text + inside, end
         else:
             text, at = text + character, at + 1

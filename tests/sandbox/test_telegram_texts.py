@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.telegram.html import Unparsable, parse_html
+from sandbox.telegram.markdown import parse_markdown_v2
 from tests.sandbox.telegram_server import Refused, rows
 
 READABLE = [row for row in rows("html") if "error" not in row]
@@ -62,6 +63,24 @@ async def test_markdown_becomes_entities(server, mode, source, text, kinds):
 
     assert sent["text"] == text
     assert [entity["type"] for entity in sent.get("entities", [])] == kinds.split()
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("ключ _a", "Can't find end of Italic entity at byte offset 9"),
+        ("ключ __a_", "Can't find end of Italic entity at byte offset 12"),
+        ("*a", "Can't find end of Bold entity at byte offset 0"),
+        ("a `", "Can't find end of Code entity at byte offset 2"),
+        ("[shop](https://x", "Can't find end of a URL at byte offset 7"),
+        ("1. a", "Character '.' is reserved and must be escaped with the preceding '\\'"),
+    ],
+)
+def test_broken_markdown_is_refused_in_the_servers_words(source, reason):
+    with pytest.raises(Unparsable) as refused:
+        parse_markdown_v2(source)
+
+    assert str(refused.value) == reason
 
 
 async def test_the_length_limit_counts_parsed_text(server):
