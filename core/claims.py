@@ -57,7 +57,9 @@ def claim(rows: QuerySet[Row], *, limit: int, lease_seconds: float) -> list[Row]
 
 def record(row: Claimable, **values: Any) -> bool:
     """Write `values` and give the lease back, if it is still ours; tell whether it was."""
-    hit = type(row)._default_manager.filter(pk=row.pk, claim_token=row.claim_token).update(
-        claim_token=None, claimed_until=None, **values
+    hit = (
+        type(row)
+        ._default_manager.filter(pk=row.pk, claim_token=row.claim_token)
+        .update(claim_token=None, claimed_until=None, **values)
     )
     return bool(hit)

@@ -30,7 +30,9 @@ def decrypt(token: str) -> str:
     try:
         return _fernet(tuple(settings.ENCRYPTION_KEYS)).decrypt(token.encode()).decode()
     except InvalidToken as wrong:
-        raise ImproperlyConfigured("ENCRYPTION_KEYS has no key that decrypts what the database holds.") from wrong
+        raise ImproperlyConfigured(
+            "ENCRYPTION_KEYS has no key that decrypts what the database holds."
+        ) from wrong
 
 
 def keyed_hash(purpose: str, text: str) -> str:

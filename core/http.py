@@ -30,7 +30,9 @@ class OutsideSession:
     it would carry credentials along.
     """
 
-    def __init__(self, *, read_seconds: float, connect_seconds: float = CONNECT_SECONDS, verify: bool = True) -> None:
+    def __init__(
+        self, *, read_seconds: float, connect_seconds: float = CONNECT_SECONDS, verify: bool = True
+    ) -> None:
         self._timeouts = (connect_seconds, read_seconds)
         self._session = requests.Session()
         self._session.trust_env = False

@@ -58,7 +58,9 @@ def start(kind: str, *, subject: str, asked_by: str, params: dict[str, Any] | No
 def cancel(job_id: int) -> bool:
     """Stop a job before its next step; tell whether it was still open."""
     return bool(
-        Job.objects.filter(pk=job_id, state__in=Job.OPEN).update(state=Job.State.CANCELLED, finished_at=clock.now())
+        Job.objects.filter(pk=job_id, state__in=Job.OPEN).update(
+            state=Job.State.CANCELLED, finished_at=clock.now()
+        )
     )
 
 
@@ -89,11 +91,22 @@ def _run_step(job: Job) -> None:
         log.exception("job %s failed", job.pk)
         _note_failure(job, failed)
         return
-    finished = {"state": Job.State.DONE, "finished_at": clock.now()} if step.is_last else {"state": Job.State.RUNNING}
+    finished = (
+        {"state": Job.State.DONE, "finished_at": clock.now()}
+        if step.is_last
+        else {"state": Job.State.RUNNING}
+    )
     if Job.objects.filter(pk=job.pk, state=Job.State.CANCELLED).exists():
         finished = {}
     record(
-        job, cursor=step.cursor, done=step.done, total=step.total, result=step.result, attempts=0, error="", **finished
+        job,
+        cursor=step.cursor,
+        done=step.done,
+        total=step.total,
+        result=step.result,
+        attempts=0,
+        error="",
+        **finished,
     )
 
 
@@ -103,5 +116,9 @@ def _note_failure(job: Job, failed: Exception) -> None:
     over = {"state": Job.State.FAILED, "finished_at": clock.now()} if is_over else {}
     error = "".join(traceback.format_exception_only(failed)).strip()
     record(
-        job, attempts=attempts, error=error, next_try_at=clock.now() + timedelta(seconds=min(2**attempts, 300)), **over
+        job,
+        attempts=attempts,
+        error=error,
+        next_try_at=clock.now() + timedelta(seconds=min(2**attempts, 300)),
+        **over,
     )

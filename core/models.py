@@ -90,7 +90,9 @@ class Job(Claimable):
         indexes = [models.Index(fields=["state", "next_try_at"])]
         constraints = [
             models.UniqueConstraint(
-                fields=["kind", "subject"], condition=models.Q(state__in=["queued", "running"]), name="job_one_open"
+                fields=["kind", "subject"],
+                condition=models.Q(state__in=["queued", "running"]),
+                name="job_one_open",
             )
         ]
 

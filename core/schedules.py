@@ -1,4 +1,4 @@
-"""Schedules are rows of django-celery-beat: migrations create them once, staff edit them, nothing overwrites them."""
+"""Schedules are rows of django-celery-beat: made once by migrations, from then on the staff's."""
 
 from typing import Any
 
@@ -12,7 +12,8 @@ def add_interval(apps: Any, *, name: str, task: str, seconds: int, queue: str | 
     interval = interval_model.objects.filter(every=seconds, period="seconds").first()
     interval = interval or interval_model.objects.create(every=seconds, period="seconds")
     apps.get_model("django_celery_beat", "PeriodicTask").objects.get_or_create(
-        name=name, defaults={"task": task, "interval": interval, "queue": queue, "expire_seconds": max(seconds, 10)}
+        name=name,
+        defaults={"task": task, "interval": interval, "queue": queue, "expire_seconds": max(seconds, 10)},
     )
 
 
@@ -20,7 +21,9 @@ def add_weekly(apps: Any, *, name: str, task: str, weekday: str, hour: str) -> N
     """Create the weekly schedule `name` unless it exists; the hour is in UTC."""
     crontab_model = apps.get_model("django_celery_beat", "CrontabSchedule")
     when = {"minute": "17", "hour": hour, "day_of_week": weekday, "day_of_month": "*", "month_of_year": "*"}
-    crontab = crontab_model.objects.filter(**when).first() or crontab_model.objects.create(timezone="UTC", **when)
+    crontab = crontab_model.objects.filter(**when).first() or crontab_model.objects.create(
+        timezone="UTC", **when
+    )
     apps.get_model("django_celery_beat", "PeriodicTask").objects.get_or_create(
         name=name, defaults={"task": task, "crontab": crontab, "expire_seconds": 3600}
     )

@@ -35,8 +35,9 @@ def require_installation() -> Installation:
         raise InstallationMismatch("This database is not set up yet: run manage.py setup.")
     if installation.pk != settings.INSTALLATION_ID:
         raise InstallationMismatch(
-            f"This database belongs to installation {installation.pk}, INSTALLATION_ID says {settings.INSTALLATION_ID}. "
-            "A copy must not act as the shop; if this is the shop now, run manage.py setup --take-over."
+            f"This database belongs to installation {installation.pk}, INSTALLATION_ID says "
+            f"{settings.INSTALLATION_ID}. A copy must not act as the shop; if this is the shop now, run "
+            "manage.py setup --take-over."
         )
     return installation
 
@@ -48,7 +49,9 @@ def hold_lease(name: str, *, holder: str, token: uuid.UUID, seconds: float) -> b
     ours_or_over = Q(token=token) | Q(until__lt=now)
     if Lease.objects.filter(ours_or_over, name=name).update(holder=holder, token=token, until=until):
         return True
-    Lease.objects.bulk_create([Lease(name=name, holder=holder, token=token, until=until)], ignore_conflicts=True)
+    Lease.objects.bulk_create(
+        [Lease(name=name, holder=holder, token=token, until=until)], ignore_conflicts=True
+    )
     return Lease.objects.filter(name=name, token=token).exists()
 
 
@@ -64,7 +67,9 @@ def note_health(name: str, *, is_up: bool, error: str = "") -> bool:
     ServiceHealth.objects.bulk_create(
         [ServiceHealth(name=name, is_up=True, changed_at=now)], ignore_conflicts=True
     )
-    is_news = bool(ServiceHealth.objects.filter(name=name).exclude(is_up=is_up).update(is_up=is_up, changed_at=now))
+    is_news = bool(
+        ServiceHealth.objects.filter(name=name).exclude(is_up=is_up).update(is_up=is_up, changed_at=now)
+    )
     seen = {"seen_at": now} if is_up else {}
     ServiceHealth.objects.filter(name=name).update(error=error, **seen)
     return is_news
