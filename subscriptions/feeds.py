@@ -51,7 +51,7 @@ def find(token: str) -> Document | None:
         links = (
             reading.links
             if reading.state == State.ACTIVE
-            else [_sign(text) for text in _reasons(reading.state)]
+            else [_sign(text) for text in reasons(reading.state)]
         )
     body = base64.b64encode("".join(f"{link}\n" for link in links).encode()).decode()
     return Document(body=body, headers=_headers(subscription, reading))
@@ -93,7 +93,7 @@ def _support_url(contact: str) -> str:
     return contact if re.fullmatch(r"https?://[!-~]+", contact) else ""
 
 
-def _reasons(state: State) -> tuple[str, ...]:
+def reasons(state: State) -> tuple[str, ...]:
     """Return why nothing is served, in one or two names of at most 30 characters."""
     renew = _("Renew in the bot")
     match state:

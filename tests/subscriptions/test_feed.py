@@ -5,9 +5,13 @@ from email.message import Message
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from django.utils import translation
 
 from subscriptions import services
+from subscriptions.feeds import reasons
+from subscriptions.status import State
 from tests.factories import KEY, let_pass, make_customer, make_subscription, serve
+from vpnservice.logs import redact
 
 pytestmark = pytest.mark.django_db
 
@@ -157,7 +161,13 @@ def test_app_shows_why_nothing_is_served(fetch, subscription, happen, said):
         urlsplit(link).username == NOWHERE and urlsplit(link).hostname == "127.0.0.1"
         for link in links(response)
     )
-    assert all(len(name) <= 30 for name in names(response))
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize("state", [state for state in State if state not in (State.ACTIVE, State.NONE)])
+def test_reasons_fit_what_apps_show_of_a_name(language, state):
+    with translation.override(language):
+        assert all(0 < len(name) <= 30 for name in reasons(state))
 
 
 def test_language_is_the_customers_not_the_apps(client):
@@ -204,8 +214,6 @@ def test_token_stands_in_no_log(client, subscription, caplog):
     client.get(f"/s/{subscription.token}")
     services.rotate_link(subscription.pk, actor="olga")
     client.get(f"/s/{subscription.token}")
-    from vpnservice.logs import redact
-
     assert subscription.token not in redact(caplog.text)
 
 
