@@ -139,11 +139,6 @@ class PanelAdmin(KeptAdmin):
         (_("Sale"), {"fields": (("groups", "capacity"), "inbounds")}),
     )
 
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if db_field.name == "base_url":
-            kwargs["assume_scheme"] = "https"
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
-
     def save_model(self, request: HttpRequest, obj: Panel, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         actor = request.user.get_username()

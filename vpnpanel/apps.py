@@ -1,8 +1,10 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class VpnpanelConfig(AppConfig):
     name = "vpnpanel"
+    verbose_name = _("Panels")
 
     def ready(self) -> None:
         from core import jobs, retention

@@ -1,14 +1,44 @@
 """Where access lives: panels, what we want on them (Access), what we saw there (PanelAccount)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from core.claims import Claimable
 from core.crypto import EncryptedTextField
+
+# A change that is not on the panels after this long is worth a look by staff.
+LATE_AFTER = timedelta(seconds=60)
+
+
+def require_web_address(value: str) -> None:
+    """Take any http address, also of a bare host name such as a container's; nothing secret may be in it."""
+    try:
+        parts = urlsplit(value)
+        is_fit = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_fit = False
+    if (
+        not is_fit
+        or parts.username
+        or parts.query
+        or parts.fragment
+        or not value.isprintable()
+        or " " in value
+    ):
+        raise ValidationError(_("Give an address such as https://panel.example.com:8000"))
+
+
+def require_inbounds(value: object) -> None:
+    """Raise ValidationError unless the value maps protocols to lists of tags."""
+    lists = list(value.values()) if isinstance(value, dict) else [None]
+    if not all(isinstance(tags, list) and all(isinstance(tag, str) for tag in tags) for tags in lists):
+        raise ValidationError(_('Give lists of tags by protocol: {"vless": ["VLESS TCP REALITY"]}'))
 
 
 class PanelGroup(models.Model):
@@ -42,7 +72,7 @@ class Panel(models.Model):
 
     name = models.CharField(_("name"), max_length=80, unique=True)
     kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.MARZBAN)
-    base_url = models.URLField(_("address"), max_length=300)
+    base_url = models.CharField(_("address"), max_length=300, validators=[require_web_address])
     username = models.CharField(_("administrator"), max_length=100)
     password = EncryptedTextField(_("password"))
     verify_tls = models.BooleanField(_("check the certificate"), default=True)
@@ -50,6 +80,7 @@ class Panel(models.Model):
         _("inbounds"),
         default=dict,
         blank=True,
+        validators=[require_inbounds],
         help_text=_(
             'Those to sell, by protocol: {"vless": ["VLESS TCP REALITY"]}. Empty: all the panel has.'
         ),

@@ -61,6 +61,10 @@ def test_trail_never_holds_the_password(marzban):
         ({"base_url": "http://127.0.0.1:9"}, PanelDown),
         ({"inbounds": {"vless": ["NOPE"]}}, PanelRefused),
         ({"base_url": "not an address"}, PanelUnfit),
+        ({"base_url": "https://user:secret@panel.example.com"}, PanelUnfit),
+        ({"base_url": "https://panel.example.com:port"}, PanelUnfit),
+        ({"inbounds": {"vless": "VLESS TCP REALITY"}}, PanelUnfit),
+        ({"inbounds": ["VLESS TCP REALITY"]}, PanelUnfit),
         ({"name": ""}, PanelUnfit),
     ],
 )
@@ -83,6 +87,10 @@ def test_panel_without_inbounds_is_not_sold_on(marzban):
     marzban.emu("POST", "panel", inbounds=[], hosts={})
     with pytest.raises(PanelRefused, match="no inbound"):
         services.add_panel(**fields(marzban))
+
+
+def test_bare_host_name_of_a_container_is_an_address(marzban):
+    Panel(name="x", base_url="http://marzban:8000", username="shop", password="pw").full_clean()
 
 
 def test_name_of_another_panel_is_refused(marzban, second_marzban):
