@@ -110,6 +110,17 @@ class Bot:
         self.hub.publish("telegram.edit", chat_id=chat.id, message=edited)
         return edited
 
+    def name_mentioned(self, content: dict[str, Any]) -> None:
+        """Complete the users that links mention; a mention of somebody unknown is plain text."""
+        for field in ("entities", "caption_entities"):
+            mentions = [each for each in content.get(field, []) if each["type"] == "text_mention"]
+            for mention in mentions:
+                chat = self.chats.find(mention["user"]["id"])
+                if chat is not None and chat.user is not None:
+                    mention["user"] = chat.user
+                else:
+                    content[field].remove(mention)
+
     def remove(self, chat: Chat, message_id: int) -> None:
         chat.forget(message_id)
         self.hub.publish("telegram.delete", chat_id=chat.id, message_id=message_id)

@@ -1,4 +1,18 @@
-"""The control calls that only this stand-in has: pretend customers, settings, what is going on."""
+"""The control calls that only this stand-in has: pretend customers, settings, what is going on.
+
+POST /_emu/...
+    say {user_id, text | contact, ...fields of the user}: write to the bot; an unknown user is made.
+    press {user_id, text | data, message_id?, phone?, stale?}: press a button; with `stale` one that the message
+        no longer has, or of a deleted message.
+    users {user_id, ...fields of the user, started?, unreachable?}: make or change a customer.
+    groups {id, title?, type?, username?, bot_status?, migrated_to?}: make a group or change the bot's standing.
+    block, unblock, clear {user_id}; deactivate {user_id, deactivated?}
+    duplicate {update_id}: deliver an update once more.
+    rates {enabled?, global?, chat?, burst?}: messages per second.
+    timing {speed_up?, answer_seconds?}: how fast the server's own waits pass, how long a press may wait.
+GET /_emu/...
+    users, chats/<id>, callbacks/<id>, commands?user_id=, files/<file_id>, initdata?user_id=, queue, rates
+"""
 
 from __future__ import annotations
 

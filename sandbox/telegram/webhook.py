@@ -234,10 +234,13 @@ class Webhook:
         if target.secret:
             headers[SECRET_HEADER] = target.secret
         try:
-            async with self._http().post(target.url, data=update.text.encode(), headers=headers) as response:
+            sending = self._http().post(
+                target.url, data=update.text.encode(), headers=headers, allow_redirects=False
+            )
+            async with sending as response:
                 body = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            self._failed("Connection timed out" if isinstance(error, TimeoutError) else "Connection refused")
+            self._failed(failure(error))
             return 0
         if 200 <= response.status <= 299:
             target.gone_since = None
@@ -276,6 +279,14 @@ class Webhook:
     def load(self, state: dict[str, Any]) -> None:
         self.target = Target(**state)
         self._slots = asyncio.Semaphore(self.target.connections)
+
+
+def failure(error: Exception) -> str:
+    """Name a failed connection as getWebhookInfo would."""
+    if isinstance(error, TimeoutError):
+        return "Connection timed out"
+    refused = isinstance(error, aiohttp.ClientConnectorError)
+    return "Connection refused" if refused else "Connection reset by peer"
 
 
 def retry_delay(tries: int) -> float:

@@ -218,6 +218,16 @@ async def test_a_reply_keyboard_may_be_wider(server):
         await server.call("sendMessage", chat_id=7, text="a", reply_markup={"keyboard": [["a"] * 13]})
 
 
+async def test_a_mention_names_whom_telegram_knows(server):
+    text = '<a href="tg://user?id=7">Anna</a> <a href="tg://user?id=404">Nobody</a>'
+    sent = await server.call("sendMessage", chat_id=7, text=text, parse_mode="HTML")
+
+    assert [entity["user"]["first_name"] for entity in sent["entities"]] == ["Anna"]
+    with pytest.raises(Refused, match="message is not modified"):
+        same = {"chat_id": 7, "message_id": sent["message_id"], "text": text, "parse_mode": "HTML"}
+        await server.call("editMessageText", **same)
+
+
 async def test_an_answer_quotes_the_message_it_answers(server):
     sent = await server.call("sendMessage", chat_id=7, text="a", reply_parameters={"message_id": 1})
     assert sent["reply_to_message"]["text"] == "/start"

@@ -77,6 +77,16 @@ async def test_a_failed_delivery_is_tried_again_and_told(server, receiver):
     assert info["last_error_message"] == "Wrong response from the webhook: 500 Internal Server Error"
 
 
+async def test_a_redirect_is_a_failure(server, receiver):
+    receiver.answer = lambda body: web.Response(status=302, headers={"Location": receiver.url})
+    await server.call("setWebhook", url=receiver.url)
+
+    await receiver.received(2)
+    info = await server.call("getWebhookInfo")
+    assert info["last_error_message"] == "Wrong response from the webhook: 302 Found"
+    assert info["pending_update_count"] == 1
+
+
 def test_retries_come_at_once_then_after_2_4_8_seconds_up_to_two_minutes():
     assert [retry_delay(tries) for tries in range(1, 6)] == [0, 2, 4, 8, 16]
     assert all(60 <= retry_delay(20) <= 120 for _ in range(50))

@@ -90,6 +90,7 @@ def content_parts(message: Message) -> list[str]:
 
 def apply(bot: Bot, params: Params, chat: Chat, message: Message, content: dict[str, Any]) -> Message:
     """Replace content and keyboard. Raises ApiError if nothing would change."""
+    bot.name_mentioned(content)
     markup = inline_only(params, private=chat.is_private)
     current = {name: message[name] for name in content_parts(message)}
     if content == current and markup == message.get("reply_markup"):

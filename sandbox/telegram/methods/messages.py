@@ -71,6 +71,7 @@ def send(bot: Bot, params: Params, content: dict[str, Any]) -> Message:
     markup = reply_markup(params, private=private)
     chat = bot.chats.named(params.text("chat_id"))
     chat.check_open()
+    bot.name_mentioned(content)
     content = reply_fields(params, chat) | content
     bot.limits.spend(chat.id)
     if params.flag("protect_content"):
