@@ -21,6 +21,7 @@ LONGEST_CALENDAR_GAP = timedelta(days=8)
 FAILED_JOBS_FOR = timedelta(days=3)
 BADGES_FOR_SECONDS = 15
 BOT_LEASE = "bot"
+BOT_HEALTH = "telegram"
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def _bot(now: datetime) -> Concern:
     noted = list(ServiceHealth.objects.all())
     troubles = [f"{row.name}: {row.error}" for row in noted if not row.is_up]
     lease = Lease.objects.filter(name=BOT_LEASE).first()
-    has_run = lease is not None or bool(noted)
+    has_run = lease is not None or any(row.name == BOT_HEALTH for row in noted)
     if has_run and (lease is None or lease.until < now):
         troubles.append(_("The bot does not run: no process holds its place."))
     return Concern(

@@ -106,7 +106,7 @@ def _said(data: dict[str, Any]) -> str:
 
 def _message(row: OutboxMessage) -> Entry:
     return Entry(
-        row.sent_at or row.created_at,
+        row.created_at,
         _("Told: %(kind)s") % {"kind": row.kind.replace("_", " ")},
         "send",
         row,

@@ -7,7 +7,7 @@ from django.db.models import ManyToManyField
 from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminCheckboxSelectMultiple
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts.services import note
 from billing.models import Price
@@ -22,7 +22,7 @@ class PriceInline(Inline):
 
 @admin.register(Plan)
 class PlanAdmin(KeptAdmin):
-    formfield_overrides = {ManyToManyField: {"widget": UnfoldAdminCheckboxSelectMultiple}}
+    formfield_overrides = {ManyToManyField: {"widget": UnfoldAdminCheckboxSelectMultipleWidget}}
     list_display = (
         "name_shown",
         "code",

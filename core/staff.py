@@ -52,14 +52,15 @@ class BoundedPaginator(Pages):
     """
 
     is_whole_table = False
+    count_up_to = COUNT_UP_TO
 
     @cached_property
     def count(self) -> int:
         rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]
         if not self.is_whole_table:
-            return rows.order_by()[: COUNT_UP_TO + 1].count()
+            return rows.order_by()[: self.count_up_to + 1].count()
         estimate = estimated_rows(rows.model)
-        return estimate if estimate > COUNT_UP_TO else rows.count()
+        return estimate if estimate > self.count_up_to else rows.count()
 
     def page(self, number: Any) -> "Page[Any]":
         number = self.validate_number(number)

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.db.models import ManyToManyField, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminCheckboxSelectMultiple, UnfoldAdminPasswordWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget
 
 from accounts.services import note
 from core import clock, jobs
@@ -116,7 +116,7 @@ PANEL_ACTS = (
 
 @admin.register(Panel)
 class PanelAdmin(KeptAdmin):
-    formfield_overrides = {ManyToManyField: {"widget": UnfoldAdminCheckboxSelectMultiple}}
+    formfield_overrides = {ManyToManyField: {"widget": UnfoldAdminCheckboxSelectMultipleWidget}}
     form = PanelForm
     list_display = (
         "name",

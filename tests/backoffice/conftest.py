@@ -75,7 +75,11 @@ def live(*, inviter: User | None = None, **message: object) -> Life:
     )
     fields = {"state": OutboxMessage.State.SENT, **message}
     told = OutboxMessage.objects.create(
-        address=str(customer.telegram_id), user=customer, kind="access_ready", dedupe_key=f"told:{number}", **fields
+        address=str(customer.telegram_id),
+        user=customer,
+        kind="access_ready",
+        dedupe_key=f"told:{number}",
+        **fields,
     )
     Job.objects.create(kind="panel_sync", subject=str(number), asked_by="olga", state=Job.State.DONE)
     ServiceHealth.objects.create(name=f"service-{number}", changed_at=customer.joined_at)

@@ -93,7 +93,9 @@ def test_customers_and_staff_are_two_lists(client, staff, life):
 
 def test_a_customer_is_found_by_telegram_id_in_lists_of_other_rows(client, staff, life):
     other = live()
-    page = client.get(f"{reverse('admin:subscriptions_subscription_changelist')}?q={other.customer.telegram_id}")
+    page = client.get(
+        f"{reverse('admin:subscriptions_subscription_changelist')}?q={other.customer.telegram_id}"
+    )
     assert [row.pk for row in page.context["cl"].result_list] == [other.subscription.pk]
 
 

@@ -1,0 +1,128 @@
+"""The home page: nothing to do, or what to do, at the same cost."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.cache import cache
+from django_celery_beat.models import PeriodicTask
+
+from core import clock
+from core.models import Job, Lease
+from core.services import hold_lease, note_health
+from notifications.models import OutboxMessage
+from telegram_bot.models import Update
+from tests.backoffice.conftest import allow, live
+from tests.factories import make_subscription
+from vpnpanel.models import Access, Panel
+
+pytestmark = pytest.mark.django_db
+
+
+def troubles(client) -> dict[str, int]:
+    return {concern.key: concern.count for concern in client.get("/admin/").context["troubles"]}
+
+
+def lag() -> None:
+    late = clock.now() - timedelta(seconds=90)
+    Access.objects.filter(pk=make_subscription().access_id).update(changed_at=late)
+
+
+def kill_update() -> None:
+    Update.objects.filter(pk=live().update.pk).update(state=Update.State.DEAD)
+
+
+def stop_schedule() -> None:
+    PeriodicTask.objects.filter(name="panels: probe").update(last_run_at=clock.now() - timedelta(minutes=20))
+
+
+def test_an_empty_shop_is_well(client, staff):
+    assert troubles(client) == {}
+    assert "All is well" in client.get("/admin/").content.decode()
+
+
+def test_a_served_customer_is_no_trouble(client, staff, life):
+    assert troubles(client) == {}
+
+
+@pytest.mark.parametrize(
+    "key, cause",
+    [
+        ("access", lag),
+        ("panels", lambda: Panel.objects.create(name="nl-1", base_url="http://127.0.0.1:9", is_up=False)),
+        ("updates", kill_update),
+        ("messages", lambda: live(state=OutboxMessage.State.FAILED)),
+        ("schedules", stop_schedule),
+        ("jobs", lambda: Job.objects.create(kind="x", state="failed", asked_by="x", finished_at=clock.now())),
+    ],
+)
+def test_each_trouble_is_said_and_leads_to_its_list(client, staff, key, cause):
+    cause()
+    assert troubles(client) == {key: 1}
+    (concern,) = client.get("/admin/").context["troubles"]
+    assert len(client.get(concern.url).context["cl"].result_list) >= 1
+
+
+def test_telegram_in_trouble_is_said_with_its_words(client, staff):
+    hold_lease("bot", holder="here", token="0" * 32, seconds=60)
+    note_health("telegram", is_up=False, error="409: another process polls")
+    assert troubles(client) == {"services": 1}
+    assert "another process polls" in client.get("/admin/").content.decode()
+
+
+def test_a_bot_that_stopped_is_said(client, staff):
+    hold_lease("bot", holder="here", token="0" * 32, seconds=60)
+    assert troubles(client) == {}
+    Lease.objects.update(until=clock.now() - timedelta(seconds=1))
+    assert troubles(client) == {"services": 1}
+
+
+def test_a_bot_that_was_seen_and_holds_no_place_is_said(client, staff):
+    note_health("telegram", is_up=True)
+    assert troubles(client) == {"services": 1}
+
+
+def test_a_panel_that_is_switched_off_need_not_answer(client, staff):
+    Panel.objects.create(name="old", base_url="http://127.0.0.1:9", is_up=False, state=Panel.State.OFF)
+    assert troubles(client) == {}
+
+
+def test_a_change_of_this_minute_is_not_late_yet(client, staff):
+    make_subscription()
+    assert troubles(client) == {}
+
+
+def test_today_is_counted(client, staff, life):
+    figures = {figure.title: figure.value for figure in client.get("/admin/").context["figures"]}
+    assert figures["New customers today"] == 2  # the customer and who invited them
+    assert figures["Trials today"] == figures["Live subscriptions"] == figures["Messages sent today"] == 1
+
+
+def test_home_costs_the_same_whatever_happened(client, staff, queries):
+    client.get("/admin/")
+
+    def cost() -> int:
+        cache.clear()
+        with queries() as seen:
+            client.get("/admin/")
+        return len(seen)
+
+    few = cost()
+    for _ in range(5):
+        live(state=OutboxMessage.State.FAILED)
+        lag()
+    assert cost() == few
+
+
+def test_staff_see_only_the_concerns_of_what_they_may_open(client, helper):
+    allow(helper, "view_outboxmessage")
+    live(state=OutboxMessage.State.FAILED)
+    kill_update()
+    assert troubles(client) == {"messages": 1}
+
+
+def test_side_bar_counts_what_waits(client, staff):
+    live(state=OutboxMessage.State.FAILED)
+    groups = client.get("/admin/").context["sidebar_navigation"]
+    badges = {item["title"]: item.get("badge") for group in groups for item in group["items"]}
+    assert badges["Outbox"] == "1"
+    assert badges["Panels"] is None
