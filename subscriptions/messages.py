@@ -28,12 +28,8 @@ def register_kinds() -> None:
     kinds.register("subscription_extended", _extended, _still(_not_over))
     kinds.register("subscription_ending", _ending, _still(_ends_then))
     kinds.register("subscription_expired", _expired, _still(_is_over))
-    kinds.register(
-        "subscription_disabled", _disabled, _still(lambda subscription, user, _: subscription.is_disabled)
-    )
-    kinds.register(
-        "subscription_enabled", _enabled, _still(lambda subscription, user, _: not subscription.is_disabled)
-    )
+    kinds.register("subscription_disabled", _disabled, _still(_is_disabled))
+    kinds.register("subscription_enabled", _enabled, _still(_is_live))
     kinds.register("customer_banned", _banned, lambda user, _: user.is_banned)
     kinds.register("customer_unbanned", _unbanned, lambda user, _: not user.is_banned)
 
@@ -67,9 +63,17 @@ def _not_over(subscription: Subscription, user: User, context: Context) -> bool:
     return subscription.state == Subscription.State.ACTIVE and not user.is_banned
 
 
+def _is_live(subscription: Subscription, user: User, context: Context) -> bool:
+    return subscription.is_live(clock.now()) and not user.is_banned
+
+
+def _is_disabled(subscription: Subscription, user: User, context: Context) -> bool:
+    return subscription.is_disabled
+
+
 def _ends_then(subscription: Subscription, user: User, context: Context) -> bool:
     is_same = subscription.expires_at == datetime.fromisoformat(context["ends"])
-    return is_same and subscription.is_live(clock.now()) and not user.is_banned
+    return is_same and _is_live(subscription, user, context)
 
 
 def _is_over(subscription: Subscription, user: User, context: Context) -> bool:

@@ -53,6 +53,13 @@ def test_access_ends_at_its_second_and_not_before():
         assert services.expire_due() == 1
 
 
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no clock of its own")
+def test_process_with_a_wrong_clock_cuts_nobody_off():
+    make_subscription()
+    with time_machine.travel(clock.now() + timedelta(days=30)):
+        assert services.expire_due() == 0
+
+
 def test_second_sweep_finds_nothing_and_tells_nothing():
     let_pass(make_subscription(), days=8)
     services.expire_due()

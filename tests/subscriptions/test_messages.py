@@ -106,6 +106,8 @@ TOLD = [
     ("subscription_expired", end, extend),
     ("subscription_disabled", disable, enable),
     ("subscription_enabled", enable, disable),
+    ("subscription_enabled", enable, end),
+    ("subscription_enabled", enable, ban),
     ("customer_banned", ban, unban),
     ("customer_unbanned", unban, ban),
 ]
