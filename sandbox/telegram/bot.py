@@ -113,13 +113,15 @@ class Bot:
     def name_mentioned(self, content: dict[str, Any]) -> None:
         """Complete the users that links mention; a mention of somebody unknown is plain text."""
         for field in ("entities", "caption_entities"):
-            mentions = [each for each in content.get(field, []) if each["type"] == "text_mention"]
-            for mention in mentions:
-                chat = self.chats.find(mention["user"]["id"])
-                if chat is not None and chat.user is not None:
-                    mention["user"] = chat.user
-                else:
-                    content[field].remove(mention)
+            kept = [each for each in map(self._named, content.pop(field, [])) if each is not None]
+            if kept:
+                content[field] = kept
+
+    def _named(self, entity: dict[str, Any]) -> dict[str, Any] | None:
+        if entity["type"] != "text_mention":
+            return entity
+        chat = self.chats.find(entity["user"]["id"])
+        return None if chat is None or chat.user is None else entity | {"user": chat.user}
 
     def remove(self, chat: Chat, message_id: int) -> None:
         chat.forget(message_id)

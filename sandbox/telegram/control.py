@@ -2,10 +2,10 @@
 
 POST /_emu/...
     say {user_id, text | contact, ...fields of the user}: write to the bot; an unknown user is made.
-    press {user_id, text | data, message_id?, phone?, stale?}: press a button; with `stale` one that the message
-        no longer has, or of a deleted message.
+    press {user_id, text | data, message_id?, phone?, stale?}: press a button; with `stale` one that the
+        message no longer has, or of a deleted message.
     users {user_id, ...fields of the user, started?, unreachable?}: make or change a customer.
-    groups {id, title?, type?, username?, bot_status?, migrated_to?}: make a group or change the bot's standing.
+    groups {id, title?, type?, username?, bot_status?, migrated_to?}: make a group, change the bot's standing.
     block, unblock, clear {user_id}; deactivate {user_id, deactivated?}
     duplicate {update_id}: deliver an update once more.
     rates {enabled?, global?, chat?, burst?}: messages per second.

@@ -223,6 +223,8 @@ async def test_a_mention_names_whom_telegram_knows(server):
     sent = await server.call("sendMessage", chat_id=7, text=text, parse_mode="HTML")
 
     assert [entity["user"]["first_name"] for entity in sent["entities"]] == ["Anna"]
+    stranger = '<a href="tg://user?id=404">Nobody</a>'
+    assert "entities" not in await server.call("sendMessage", chat_id=7, text=stranger, parse_mode="HTML")
     with pytest.raises(Refused, match="message is not modified"):
         same = {"chat_id": 7, "message_id": sent["message_id"], "text": text, "parse_mode": "HTML"}
         await server.call("editMessageText", **same)
