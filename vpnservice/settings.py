@@ -150,6 +150,8 @@ TIME_ZONE = env.parsed("TIME_ZONE", lambda raw: ZoneInfo(raw).key, "UTC", "a tim
 
 STATIC_URL = "static/"
 STATIC_ROOT = env.text("STATIC_ROOT", str(BASE_DIR / "staticfiles"))
+if not IS_PRODUCTION:
+    Path(STATIC_ROOT).mkdir(parents=True, exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -180,7 +182,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2**20
 
 # Jobs: rows are the truth, messages only nudge, so a broker may lose any of them.
 REDIS_URL = env.url("REDIS_URL", "", schemes=("redis", "rediss"))
-CELERY_BROKER_URL = REDIS_URL or "filesystem://"
+CELERY_BROKER_URL = REDIS_URL or "filesystem://localhost"
 BROKER_FOLDER = env.text("BROKER_FOLDER", str(BASE_DIR / "data" / "broker"))
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     {"visibility_timeout": 600, "socket_timeout": 5, "socket_connect_timeout": 2, "max_retries": 1}

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 from vpnservice.demo.environment import address
@@ -75,7 +76,17 @@ class Demo:
             raise DemoError(
                 f"Not answering after {START_SECONDS:.0f} s: {', '.join(silent)}. {self._last_words(silent)}"
             )
+        self._introduce_bot()
         return password
+
+    def _introduce_bot(self) -> None:
+        """Give the bot its name and menu. A demo without them still works, so a failure is only said."""
+        from django.core.management import CommandError, call_command
+
+        try:
+            call_command("telegram", "profile", stdout=StringIO())
+        except CommandError as failed:
+            self._say(f"The bot stays without a name and menu: {failed}")
 
     def _prepare_database(self) -> str | None:
         import django

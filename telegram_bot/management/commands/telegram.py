@@ -1,4 +1,4 @@
-"""Sets up the bot at Telegram: how updates come, the command menu, the descriptions."""
+"""Sets up the bot at Telegram: how updates come, its name, the command menu, the descriptions."""
 
 import asyncio
 from argparse import ArgumentParser
@@ -19,7 +19,7 @@ from telegram_bot.process.poller import WANTED
 
 class Command(BaseCommand):
     help = (
-        "Set up the bot at Telegram. `profile`: command menu and descriptions; `webhook`: have updates "
+        "Set up the bot at Telegram. `profile`: name, menu and descriptions; `webhook`: have updates "
         "delivered; `polling`: remove the webhook; `status`: what Telegram says of the bot."
     )
 
@@ -71,9 +71,10 @@ async def publish_profile(bot: Bot) -> list[str]:
             commands, about = _commands(), _about()
         for code in [language, ""] if language == "en" else [language]:
             await bot.set_my_commands(commands, language_code=code)
+            await bot.set_my_name(settings.SHOP_NAME[:64], language_code=code)
             await bot.set_my_description(about, language_code=code)
             await bot.set_my_short_description(about, language_code=code)
-    return [f"Command menu and descriptions are published in {len(LANGUAGES)} languages."]
+    return [f"Name, command menu and descriptions are published in {len(LANGUAGES)} languages."]
 
 
 def _commands() -> list[BotCommand]:
