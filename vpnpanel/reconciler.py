@@ -102,6 +102,13 @@ class _Sweep:
         self._panels = set(callable_panels.values_list("pk", flat=True))
 
     def run(self) -> int:
+        try:
+            return self._work_off()
+        finally:
+            for done, running in self._running.items():  # only after a bug: what was called is still recorded
+                _finish_or_log(running.plan, done.result())
+
+    def _work_off(self) -> int:
         tried = 0
         while True:
             plan = self._next_plan() if self._has_time() else None

@@ -82,10 +82,9 @@ def _read_pages(panel: Panel, tally: Tally) -> tuple[int, bool]:
             began_at = clock.now()
             page = next(pages)
             take_page(panel, page, began_at, tally)
-            if len(page.accounts) < driver.page_size:
-                return page.total, True
-            if time.monotonic() > give_up_at:
-                return page.total, False
+            tally.offset = min(tally.offset + driver.page_size, page.total)
+            if page.is_last or time.monotonic() > give_up_at:
+                return page.total, page.is_last
     finally:
         driver.close()
 
@@ -95,7 +94,6 @@ def take_page(panel: Panel, page: Page, began_at: datetime, tally: Tally) -> Non
     shown = {observed.name: observed for observed in page.accounts}
     ours, drifted = _observe(panel, shown, began_at)
     tally.drifted += backlog.mark_drifted(drifted, before=began_at)
-    tally.offset += len(page.accounts)
     tally.calls += 1
     tally.accounts += ours
     tally.foreign += len(page.accounts) - ours

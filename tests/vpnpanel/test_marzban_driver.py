@@ -303,6 +303,12 @@ class TestMarzban:
         with pytest.raises(PanelDown):
             next(driver.pages())
 
+    def test_panel_that_fails_every_list_is_asked_a_dozen_times_at_most(self, driver, marzban):
+        marzban.fail("GET /api/users", "error", status=500)
+        with pytest.raises(AccountFailed):
+            next(driver.pages())
+        assert len(marzban.calls("GET /api/users")) <= 13
+
     def test_account_with_unreadable_numbers_fails_alone(self, driver, marzban):
         body = {"username": NAME, "status": "active", "links": [], "expire": 10**18}
         marzban.fail("GET /api/user/*", "error", status=200, body=body)

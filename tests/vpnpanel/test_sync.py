@@ -140,7 +140,7 @@ def test_what_the_reconciler_saw_during_the_page_stays(access, panel):
     later = began_at + timedelta(seconds=1)
     PanelAccount.objects.update(observed_at=later, counter=50, used_bytes=50)
     tally = sync.Tally(run=SyncRun.objects.create(panel=panel).pk)
-    sync.take_page(panel, Page((shown(account, counter=10),), 1), began_at, tally)
+    sync.take_page(panel, Page((shown(account, counter=10),), 1, True), began_at, tally)
     account.refresh_from_db()
     assert (account.used_bytes, account.observed_at, tally.drifted) == (50, later, 0)
     assert not is_dirty(access)
@@ -151,7 +151,7 @@ def test_change_made_after_the_page_was_read_is_no_drift(access, panel):
     began_at = clock.now()
     PanelAccount.objects.update(observed_at=began_at - timedelta(seconds=1))
     Access.objects.update(until=clock.now() + timedelta(days=99), changed_at=clock.now())
-    sync.take_page(panel, Page((shown(account_of(access)),), 1), began_at, tally)
+    sync.take_page(panel, Page((shown(account_of(access)),), 1, True), began_at, tally)
     assert tally.drifted == 0
 
 
@@ -183,6 +183,16 @@ def test_run_cut_off_between_pages_goes_on_and_counts_once(panel, marzban, monke
     jobs.run_due()
     run = SyncRun.objects.get()
     assert (run.accounts, run.calls, run.drifted, run.error) == (250, 3, 0, "")
+
+
+def test_rows_the_panel_cannot_show_do_not_hide_the_others(panel, marzban):
+    make_accounts(panel, marzban, 120)
+    for name in ("broken_1", "broken_2"):
+        wish = {"username": name, "owner": "shop", "expire": 1_900_000_000_000}
+        marzban.http.post(f"{marzban.address}/_emu/users", json=wish)
+    as_owner(marzban, "PUT", PanelAccount.objects.last().name, {"status": "disabled"})
+    run = run_sync()
+    assert (run.accounts, run.foreign, run.drifted, run.missing) == (120, 0, 1, 0)
 
 
 def test_failed_page_is_shown(access, panel, marzban):

@@ -51,10 +51,14 @@ class Observed:
 
 @dataclass(frozen=True)
 class Page:
-    """A page of the panel's accounts and the number of all of them."""
+    """A page of the panel's accounts, the number of all of them, and whether this is the last page.
+
+    Rows that the panel cannot show are left out; they count in the offset all the same.
+    """
 
     accounts: tuple[Observed, ...]
     total: int
+    is_last: bool
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,10 @@ class PanelDriver(ABC):
 
     @abstractmethod
     def pages(self, start: int = 0) -> Iterator[Page]:
-        """Yield the panel's accounts page by page from offset `start`, foreign ones included."""
+        """Yield the panel's accounts page by page from offset `start`, foreign ones included.
+
+        Every page but the last stands for `page_size` rows.
+        """
 
     @abstractmethod
     def close(self) -> None:

@@ -3,9 +3,12 @@
 Numbers of traps are those of the project's notes on the API; each was seen on a running 0.8.4.
 """
 
+import logging
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 from vpnpanel.drivers.base import Desired, Figures, ListsInbounds, Observed, Page, PanelAddress, PanelDriver
@@ -13,9 +16,13 @@ from vpnpanel.drivers.links import usable_links
 from vpnpanel.drivers.marzban_api import AnswerLost, MarzbanApi, NameTaken
 from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelRefused
 
+log = logging.getLogger(__name__)
+
 # An `expire` in milliseconds is stored and breaks every list that contains the row (trap 3).
 EXPIRE_LIMIT = 4_102_444_800
 CREATE_TRIES = 2
+# More of them on one page, and it is the panel that fails, not a row.
+MOST_BROKEN_ROWS = 3
 INBOUNDS_SECONDS = 300
 # `limited` has used up its traffic, `on_hold` waits for the first connection: both are let in by rule.
 ENABLED = frozenset({"active", "limited", "on_hold"})
@@ -23,6 +30,15 @@ OLDEST_SAFE_VERSION = (0, 8, 0)
 
 # What this process knows of panels' inbounds, and when it was read by the monotonic clock.
 INBOUNDS: dict[tuple[str, str], tuple[float, dict[str, list[str]]]] = {}
+
+
+@dataclass
+class _Rows:
+    """What was read of one page so far."""
+
+    shown: list[Observed] = field(default_factory=list)
+    total: int = 0
+    broken: int = 0
 
 
 class MarzbanDriver(PanelDriver, ListsInbounds):
@@ -83,16 +99,33 @@ class MarzbanDriver(PanelDriver, ListsInbounds):
         self._delete(name)
 
     def pages(self, start: int = 0) -> Iterator[Page]:
-        # By creation, so that accounts made meanwhile come at the end and move nothing.
-        offset = start
-        while True:
-            query = {"offset": offset, "limit": self.page_size, "sort": "created_at,username"}
-            answer = _whole(self._api.read("/api/users", **query), "users", "total")
-            accounts = tuple(_observed(user) for user in answer["users"])
-            yield Page(accounts=accounts, total=int(answer["total"]))
-            offset += self.page_size
-            if len(accounts) < self.page_size:
+        for offset in count(start, self.page_size):
+            rows = _Rows()
+            self._read_rows(rows, offset, self.page_size)
+            is_last = offset + self.page_size >= rows.total
+            yield Page(accounts=tuple(rows.shown), total=rows.total, is_last=is_last)
+            if is_last:
                 return
+
+    def _read_rows(self, rows: _Rows, offset: int, limit: int) -> None:
+        """Read rows; where one that the panel cannot show breaks the list (traps 2, 3), read around it."""
+        # By creation, so that accounts made meanwhile come at the end and move nothing.
+        query = {"offset": offset, "limit": limit, "sort": "created_at,username"}
+        try:
+            answer = _whole(self._api.read("/api/users", **query), "users", "total")
+        except AccountFailed:
+            if limit > 1:
+                half = limit // 2
+                self._read_rows(rows, offset, half)
+                self._read_rows(rows, offset + half, limit - half)
+                return
+            rows.broken += 1
+            if rows.broken > MOST_BROKEN_ROWS:
+                raise
+            log.warning("%s: the panel cannot show its row %s", self._address.base_url, offset)
+            return
+        rows.shown += [_observed(user) for user in answer["users"]]
+        rows.total = int(answer["total"])
 
     def close(self) -> None:
         self._api.close()
