@@ -30,7 +30,7 @@ PRODUCTION_LIKE = {
     "TELEGRAM_BOT_TOKEN": "1000001:check-only-token",
     "DATABASE_URL": f"sqlite:///{Path(tempfile.gettempdir()) / 'vpnservice-check.sqlite3'}",
 }
-PYTEST = [str(BIN / "pytest"), "-q", "-n", "2", "--dist", "loadgroup", "-m", "not proof"]
+PYTEST = [str(BIN / "pytest"), "-q", "-n", "2", "--dist", "worksteal", "-m", "not proof"]
 # These two need no database, or bring their own: once is enough.
 NO_DATABASE = ["--ignore=tests/sandbox", "--ignore=tests/ops"]
 
