@@ -61,8 +61,8 @@ def claim_due(limit: int) -> list[OutboxMessage]:
 def render(message: OutboxMessage) -> Rendered | None:
     """Return the message in the customer's language, or None if it is no longer true."""
     kind = kinds.KINDS[message.kind]
-    customer = User.objects.get(telegram_id=int(message.address))
-    if not kind.still_true(customer, message.context):
+    customer = message.user
+    if customer is None or not kind.still_true(customer, message.context):
         return None
     with translation.override(customer.language):
         return kind.render(customer, message.context)
