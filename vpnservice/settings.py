@@ -145,6 +145,7 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("ru", _("Russian"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
+FORMAT_MODULE_PATH = "backoffice.formats"
 USE_TZ = True
 TIME_ZONE = env.parsed("TIME_ZONE", lambda raw: ZoneInfo(raw).key, "UTC", "a time zone such as Europe/Moscow")
 
