@@ -2,17 +2,33 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import ManyToManyField
 from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminDecimalFieldWidget
 
 from accounts.services import note
 from billing.models import Price
 from core.staff import Inline, KeptAdmin, column, size
 from subscriptions.models import Plan
+
+GIGABYTE = 2**30
+
+
+class GigabytesField(forms.DecimalField):
+    """A number of bytes, entered and shown as gigabytes of 2**30 bytes."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return f"{value / GIGABYTE:g}" if isinstance(value, int) else value
+
+    def clean(self, value: Any) -> int:
+        return int(super().clean(value) * GIGABYTE)
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial), data)
 
 
 class PriceInline(Inline):
@@ -40,6 +56,15 @@ class PlanAdmin(KeptAdmin):
         (_("Sale"), {"fields": (("is_open", "is_trial"),)}),
     )
     inlines = (PriceInline,)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name != "traffic_limit":
+            return super().formfield_for_dbfield(db_field, request, **kwargs)
+        help_text = _("0: no limit.")
+        widget = UnfoldAdminDecimalFieldWidget
+        return GigabytesField(
+            label=_("Traffic, GB"), help_text=help_text, min_value=0, max_value=10**6, widget=widget
+        )
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("prices")

@@ -119,6 +119,25 @@ def test_a_price_is_changed_on_the_page_of_its_plan(client, staff):
     assert "349" in str(AuditEvent.objects.get(action="plan.changed").data)
 
 
+def test_traffic_is_entered_in_gigabytes(client, staff):
+    plan = Plan.objects.get(code="trial")
+    fields = {
+        name: getattr(plan, name) for name in ("code", "name_en", "name_ru", "about_en", "about_ru", "days")
+    }
+    fields |= {
+        "traffic_limit": "1.5",
+        "devices": 0,
+        "position": 0,
+        "is_open": "on",
+        "is_trial": "on",
+        "groups": [1],
+    }
+    client.post(change(plan), fields | {"prices-TOTAL_FORMS": 0, "prices-INITIAL_FORMS": 0})
+    plan.refresh_from_db()
+    assert plan.traffic_limit == 3 * 2**29
+    assert 'value="1.5"' in client.get(change(plan)).content.decode()
+
+
 def test_plans_are_kept_because_subscriptions_refer_to_them(client, staff):
     delete = reverse("admin:subscriptions_plan_delete", args=[Plan.objects.get(code="month").pk])
     assert client.post(delete, {"post": "yes"}).status_code == 403

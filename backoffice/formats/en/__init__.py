@@ -1,0 +1,1 @@
+"""English: the 24-hour clock, day before month."""
