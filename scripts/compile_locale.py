@@ -4,6 +4,7 @@ Safe to repeat: a catalogue older than its result is left alone. Fails on a tran
 invents a placeholder, because that would break the screen it stands on.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -27,21 +28,26 @@ def compile_catalogue(source: Path) -> list[str]:
         catalogue = read_po(stream, locale=source.parent.parent.name)
     errors = broken_messages(catalogue)
     if not errors:
-        unfinished = target.with_suffix(".mo.part")
+        unfinished = target.with_suffix(f".{os.getpid()}.part")  # test processes may compile side by side
         with unfinished.open("wb") as stream:
             write_mo(stream, catalogue)
         unfinished.replace(target)
     return errors
 
 
-def main() -> int:
-    failed = False
+def compile_all() -> list[str]:
+    """Bring every .mo up to date; give back what is wrong with the catalogues."""
     catalogues = "locale/*/LC_MESSAGES/*.po"
-    for source in sorted([*ROOT.glob(catalogues), *ROOT.glob(f"*/{catalogues}")]):
-        for error in compile_catalogue(source):
-            failed = True
-            sys.stderr.write(f"{source.relative_to(ROOT)}, {error}\n")
-    return int(failed)
+    sources = sorted([*ROOT.glob(catalogues), *ROOT.glob(f"*/{catalogues}")])
+    return [
+        f"{source.relative_to(ROOT)}, {error}" for source in sources for error in compile_catalogue(source)
+    ]
+
+
+def main() -> int:
+    errors = compile_all()
+    sys.stderr.write("".join(f"{error}\n" for error in errors))
+    return int(bool(errors))
 
 
 if __name__ == "__main__":

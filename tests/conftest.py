@@ -6,7 +6,14 @@ import pytest
 
 from core.services import claim_installation
 from sandbox.server import SandboxThread
+from scripts.compile_locale import compile_all
 from tests.world import PanelWorld, TelegramWorld
+
+
+def pytest_configure() -> None:
+    """Compile the translations, so that no test meets those of yesterday."""
+    if errors := compile_all():
+        raise pytest.UsageError("\n".join(errors))
 
 
 @pytest.fixture(scope="session")
