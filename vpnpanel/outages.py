@@ -28,7 +28,15 @@ class Look:
 
 
 def look(panel: Panel) -> Look:
-    """Ask a panel about itself; touches no database, so it may run in any thread."""
+    """Ask a panel about itself; touches no database, so it may run in any thread.
+
+    A panel that was well is asked again before it counts as away: everybody on it would have to wait.
+    """
+    seen = _look(panel)
+    return seen if seen.figures is not None or not panel.is_up else _look(panel)
+
+
+def _look(panel: Panel) -> Look:
     try:
         return Look(panel, ask(panel, lambda driver: driver.figures()), "")
     except PanelError as failed:

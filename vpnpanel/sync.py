@@ -19,7 +19,7 @@ from core.services import require_installation
 from vpnpanel import backlog
 from vpnpanel.connections import driver_for
 from vpnpanel.drivers.base import Observed, Page
-from vpnpanel.errors import PanelError
+from vpnpanel.errors import PanelError, PanelRefused
 from vpnpanel.models import Access, Panel, PanelAccount, SyncRun
 from vpnpanel.observation import FIELDS, differs, take_in
 from vpnpanel.placement import used_in_all
@@ -56,6 +56,8 @@ def step(job: Job) -> Step:
     """Read the next pages of a panel for about ten seconds. Safe to repeat. Raises PanelError."""
     require_installation()
     panel = Panel.objects.get(pk=int(job.subject))
+    if panel.state == Panel.State.OFF:
+        raise PanelRefused("the panel is switched off")
     tally = Tally(**job.cursor) if job.cursor else Tally(run=SyncRun.objects.create(panel=panel).pk)
     try:
         total, is_last = _read_pages(panel, tally)

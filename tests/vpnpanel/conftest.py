@@ -12,6 +12,7 @@ from vpnpanel.models import Panel
 def fresh_process() -> None:
     """Let each test meet a process that has asked no panel yet."""
     marzban_api.TOKENS.clear()
+    marzban_api.REFUSALS.clear()
     marzban_driver.INBOUNDS.clear()
 
 

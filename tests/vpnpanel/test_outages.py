@@ -34,7 +34,7 @@ def test_one_call_notices_and_the_others_wait_without_calling(panel, marzban):
     reconciler.reconcile_due()
     panel.refresh_from_db()
     assert not panel.is_up and panel.error and panel.up_changed_at
-    assert len(marzban.calls()) <= 5  # a change and its repeat, a check and its repeat, a login
+    assert len(marzban.calls()) <= 6  # a change and two checks, each repeated once
     assert Access.objects.filter(is_dirty=True, error__contains="does not answer").count() <= 2
 
 
@@ -45,6 +45,14 @@ def test_one_lost_call_is_not_an_outage(panel, marzban):
     panel.refresh_from_db()
     assert panel.is_up
     assert reconciler.reconcile_one(access.pk)
+
+
+def test_panel_that_was_well_is_asked_twice_before_everybody_waits(panel, marzban):
+    outages.probe()
+    marzban.fail("GET /api/system", "error", status=503, times=1)
+    outages.probe()
+    panel.refresh_from_db()
+    assert panel.is_up and marzban.fired() == {"error": 1}
 
 
 def test_account_stays_on_its_panel_through_an_outage(panel, marzban, second_panel, second_marzban):

@@ -195,6 +195,14 @@ def test_rows_the_panel_cannot_show_do_not_hide_the_others(panel, marzban):
     assert (run.accounts, run.foreign, run.drifted, run.missing) == (120, 0, 1, 0)
 
 
+def test_panel_switched_off_meanwhile_is_not_read(access, panel, marzban):
+    tasks.sync_panels()
+    type(panel).objects.update(state="off")
+    marzban.forget_calls()
+    jobs.run_due()
+    assert Job.objects.get().state == "failed" and not marzban.calls()
+
+
 def test_failed_page_is_shown(access, panel, marzban):
     marzban.fail("GET /api/users", "error", status=500)
     tasks.sync_panels()

@@ -24,6 +24,12 @@ class Token:
     good_until: float
 
 
+# Marzban tells its owner of each failed login, with the password that was typed, so we don't insist.
+REFUSED_LOGIN_SECONDS = 300
+REFUSED = "the panel refuses our administrator's name or password"
+
+# When logins were refused, by the monotonic clock.
+REFUSALS: dict[tuple[str, str, str], float] = {}
 # What this process got by logging in.
 TOKENS: dict[tuple[str, str, str], Token] = {}
 
@@ -81,14 +87,14 @@ class MarzbanApi:
         known = TOKENS.get(self._key)
         if known is not None and known.good_until > time.time():
             return known.text
-        form = {
-            "grant_type": "password",
-            "username": self._address.username,
-            "password": self._address.password,
-        }
+        if time.monotonic() - REFUSALS.get(self._key, -REFUSED_LOGIN_SECONDS) < REFUSED_LOGIN_SECONDS:
+            raise PanelDown(REFUSED, permanent=True)
+        name, password = self._address.username, self._address.password
+        form = {"grant_type": "password", "username": name, "password": password}
         answer = self._send("POST", "/api/admin/token", True, data=form)
         if answer.status == 401:
-            raise PanelDown("the panel refuses our administrator's name or password", permanent=True)
+            REFUSALS[self._key] = time.monotonic()
+            raise PanelDown(REFUSED, permanent=True)
         text = str(_judge("login", answer).get("access_token", ""))
         if not text:
             raise PanelDown("the panel's login answered without a token")
