@@ -16,8 +16,8 @@ import pytest
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.timeout(180)
-START_SECONDS = 60
+pytestmark = pytest.mark.timeout(400)
+START_SECONDS = 150
 STOP_SECONDS = 10
 
 
