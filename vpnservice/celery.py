@@ -9,9 +9,11 @@ from celery.signals import heartbeat_sent, setup_logging
 from django.conf import settings
 
 from core.heartbeat import still_turning
+from vpnservice import file_broker
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vpnservice.settings")
 
+file_broker.use()
 app = Celery("vpnservice")
 app.set_default()  # else only the thread that imports this has it, and the bot works in others
 app.config_from_object("django.conf:settings", namespace="CELERY")
