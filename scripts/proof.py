@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "docs" / "proof"
 # One hour in all, shared by the two databases; a single proof may take half of it.
-PYTEST = [sys.executable, "-m", "pytest", "-q", "-m", "proof", "--timeout=1800"]
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-m", "proof", "--timeout=1800", "-o", "junit_family=xunit1"]
 SERVICES = [sys.executable, "scripts/services.py"]
 
 

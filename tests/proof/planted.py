@@ -32,13 +32,17 @@ def skip_the_lock() -> None:
     """Give the trial without the customer's lock and without looking whether they had it."""
     from accounts.models import User
     from subscriptions import services
-    from subscriptions.models import Plan
+    from subscriptions.models import Plan, TrialUse
     from subscriptions.services import trials
 
     def take_trial(customer_id: int, *, actor: str) -> Any:
         plan = Plan.objects.get(is_trial=True, is_open=True)
         customer = User.objects.get(pk=customer_id)
-        return trials._open(customer, plan, source=f"trial:{uuid.uuid4().hex}", actor=actor)
+        subscription = trials._open(customer, plan, source=f"trial:{uuid.uuid4().hex}", actor=actor)
+        TrialUse.objects.get_or_create(
+            identity_hash=trials.identity_hash(customer), defaults={"subscription": subscription}
+        )
+        return subscription
 
     services.take_trial = take_trial
 

@@ -77,6 +77,8 @@ class Shop:
         self.panel = PanelWorld(address(self.ports["marzban"]))
         self.web = address(self.ports["web"])
         self.children: dict[str, Child] = {}
+        self.fell: list[str] = []
+        self._is_away: set[str] = set()
         self._commands = self._with_bug(bug)
 
     def _with_bug(self, bug: str) -> dict[str, list[str]]:
@@ -101,10 +103,21 @@ class Shop:
 
     def kill(self, role: str) -> None:
         """End a role at once with all its processes, as the kernel does when memory runs out."""
+        self._is_away.add(role)
         self.children[role].kill_group()
 
     def restart(self, role: str) -> None:
         self.children[role].start()
+        self._is_away.discard(role)
+
+    def mind(self) -> None:
+        """Start again what ended by itself, as a supervisor does, and remember that it did."""
+        for name in ROLES:
+            child = self.children[name]
+            if name not in self._is_away and not child.is_alive():
+                self.fell.append(f"{name} ended by itself: {child.output()[-800:]}")
+                child.kill_group()
+                child.start()
 
     def close(self) -> None:
         for child in self.children.values():

@@ -2,23 +2,26 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.proof.planted import BUGS
 from tests.proof.processes import Shop, own_database
 from tests.proof.storm import Dose, Storm, settle
 from tests.proof.verdict import count_faults, judge, silent_kinds
 
 SEED = int(os.environ.get("PROOF_SEED", "20261122"))
 SMALL = Dose(
-    seed=SEED, customers=12, arrive_within=3, kill_every=(0.8, 1.6), rounds=1, hang=1.5,
+    seed=SEED, customers=12, arrive_within=3, kill_every=(1.5, 2.5), rounds=1, hang=1.5,
     give_up_after=30, settle_within=40, is_hurried=True,
 )  # fmt: skip
 WHOLE = Dose(
-    seed=SEED, customers=200, arrive_within=90, kill_every=(4, 9), rounds=3, hang=4,
+    seed=SEED, customers=200, arrive_within=120, kill_every=(4, 8), rounds=6, hang=4,
     give_up_after=300, settle_within=240,
 )  # fmt: skip
+PLANTED = replace(SMALL, customers=80, arrive_within=25, kill_every=(2, 4), rounds=3, give_up_after=60)
 
 
 @pytest.fixture
@@ -62,3 +65,16 @@ def weather(tmp_path: Path, record_property, capsys):
 
 def test_small_storm_loses_no_tap_and_doubles_no_trial(weather):
     assert weather(SMALL) == []
+
+
+@pytest.mark.proof
+def test_two_hundred_trials_survive_kills_and_faults(weather):
+    assert weather(WHOLE) == []
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("bug", BUGS)
+def test_planted_bug_turns_the_storm_red(weather, bug, record_property):
+    wrong = weather(PLANTED, bug)
+    record_property("seen", "; ".join(wrong[:3]))
+    assert wrong

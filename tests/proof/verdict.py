@@ -15,7 +15,7 @@ def judge(shop: Shop, customers: list[int], seen: Seen) -> list[str]:
     """Return every broken promise, one sentence each; none if all hold."""
     held = {int(key): value for key, value in shop.books.ask("customers").items()}
     on_panel = shop.panel.users()
-    wrong = [*_taps(shop, seen), *_unfinished(shop), *_strangers(held, on_panel)]
+    wrong = [*shop.fell, *_taps(shop, seen), *_unfinished(shop), *_strangers(held, on_panel)]
     for customer in customers:
         if customer not in seen.pressed:
             wrong.append(f"{customer} never saw a button for the trial")
@@ -51,9 +51,7 @@ def _unfinished(shop: Shop) -> list[str]:
 
 def _strangers(held: dict[int, Any], on_panel: dict[str, Account]) -> list[str]:
     known = {account["name"] for customer in held.values() for account in customer["accounts"]}
-    return [
-        f"the panel has an account {name} that the shop does not know" for name in on_panel.keys() - known
-    ]
+    return [f"the panel has an account {name} unknown to the shop" for name in on_panel.keys() - known]
 
 
 def _books(mine: dict[str, Any]) -> list[str]:
@@ -104,9 +102,7 @@ def _link(shop: Shop, link: str) -> list[str]:
     if answer.status_code != 200:
         return [f"the link answers {answer.status_code}"]
     entries = base64.b64decode(answer.text).decode().split()
+    if not entries:
+        return ["the link is empty"]
     shut = [entry for entry in entries if not shop.panel.emu("POST", "connect", link=entry)["connects"]]
-    return (
-        ["the link is empty"]
-        if not entries
-        else [f"the panel does not let in {entry[:40]}" for entry in shut]
-    )
+    return [f"the panel does not let in {entry[:40]}" for entry in shut]
