@@ -83,7 +83,7 @@ def context_of(customer: User, request: HttpRequest) -> dict[str, Any]:
 
 
 def _cards(customer: User, request: HttpRequest) -> list[Card]:
-    accounts = PanelAccount.objects.select_related("panel").order_by("-id")
+    accounts = PanelAccount.objects.select_related("panel").defer("panel__password").order_by("-id")
     held = (
         Subscription.objects.filter(user=customer)
         .select_related("plan", "access")

@@ -107,7 +107,7 @@ class CustomerAdmin(HistoryAdmin):
     acts = ACTS
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        latest = Subscription.objects.select_related("plan").order_by("-expires_at")
+        latest = Subscription.objects.select_related("plan").defer("token").order_by("-expires_at")
         customers: QuerySet[User] = super().get_queryset(request).filter(telegram_id__isnull=False)
         return customers.prefetch_related(Prefetch("subscriptions", latest))
 

@@ -81,4 +81,6 @@ def _figures(now: datetime) -> list[Figure]:
 
 def _panels() -> list[Panel]:
     """Troubled panels first; a shop with very many sees the rest in the list."""
-    return list(Panel.objects.exclude(state=Panel.State.OFF).order_by(F("is_up").asc(), "name")[:12])
+    return list(
+        Panel.objects.exclude(state=Panel.State.OFF).defer("password").order_by(F("is_up").asc(), "name")[:12]
+    )

@@ -139,6 +139,7 @@ ACTS = (
 
 @admin.register(Subscription)
 class SubscriptionAdmin(HistoryAdmin):
+    secrets = ("token",)
     list_display = ("id", "customer_link", "plan", "shown_state", "expires_at", "access_link", "created_at")
     list_filter = ("state", "is_disabled", "plan", "expires_at")
     list_select_related = ("user", "plan", "access")
@@ -175,6 +176,7 @@ class SubscriptionAdmin(HistoryAdmin):
 
 @admin.register(Grant)
 class GrantAdmin(HistoryAdmin):
+    secrets = ("subscription__token",)
     list_display = (
         "id",
         "source",

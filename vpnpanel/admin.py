@@ -118,6 +118,7 @@ PANEL_ACTS = (
 class PanelAdmin(KeptAdmin):
     formfield_overrides = {ManyToManyField: {"widget": UnfoldAdminCheckboxSelectMultipleWidget}}
     form = PanelForm
+    secrets = ("password",)
     list_display = (
         "name",
         "shown_state",
@@ -278,6 +279,7 @@ class AccessAdmin(HistoryAdmin):
 
 @admin.register(PanelAccount)
 class PanelAccountAdmin(HistoryAdmin):
+    secrets = ("panel__password",)
     list_display = (
         "name",
         "panel",
@@ -331,6 +333,7 @@ class PanelAccountAdmin(HistoryAdmin):
 
 @admin.register(SyncRun)
 class SyncRunAdmin(HistoryAdmin):
+    secrets = ("panel__password",)
     list_display = (
         "started_at",
         "panel",

@@ -52,3 +52,12 @@ def test_a_large_table_is_estimated_not_counted(people, queries):
     with queries() as seen:
         assert pages.count == 9
     assert not any("COUNT(" in query["sql"] for query in seen.captured_queries)
+
+
+@pytest.mark.parametrize("path", ["subscriptions/subscription", "subscriptions/grant", "vpnpanel/panel"])
+def test_lists_leave_secrets_in_the_database(client, staff, life, queries, path):
+    with queries() as seen:
+        client.get(f"/admin/{path}/")
+    asked = " ".join(query["sql"] for query in seen.captured_queries)
+    assert '"subscriptions_subscription"."token",' not in asked
+    assert '"vpnpanel_panel"."password",' not in asked
