@@ -11,7 +11,7 @@ from accounts import services as accounts
 from core import clock
 from notifications.services import tell
 from subscriptions.models import Subscription
-from subscriptions.services.state import REMIND_BEFORE, is_free, tell_expired
+from subscriptions.services.state import REMIND_BEFORE, tell_expired
 from vpnpanel import services as vpnpanel
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ def _expire(subscription_id: int, user_id: int) -> bool:
 def _remind(subscription_id: int, user_id: int) -> bool:
     customer = accounts.lock_customer(user_id)
     subscription = _ending(clock.database_now()).filter(pk=subscription_id).first()
-    if subscription is None or not is_free(subscription, customer):
+    if subscription is None:
         return False
     subscription.reminded_end = subscription.expires_at
     subscription.save(update_fields=["reminded_end"])

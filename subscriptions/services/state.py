@@ -59,7 +59,7 @@ def move_end(
         is_gone=False,
         **limits,
     )
-    if was_live and subscription.state == Subscription.State.EXPIRED:
+    if subscription.state == Subscription.State.EXPIRED:
         tell_expired(subscription, customer)
 
 

@@ -199,6 +199,13 @@ def test_revoke_that_ends_access_says_so_once():
     assert told("subscription_expired") == 1
 
 
+def test_end_found_by_a_verb_before_the_sweep_is_told_too():
+    subscription = let_pass(make_subscription(traffic_limit=GIB), days=8)
+    give(subscription, seconds=0, traffic=GIB)
+    services.expire_due()
+    assert told("subscription_expired") == 1
+
+
 def test_revoke_keeps_a_limit_a_limit():
     subscription = make_subscription()
     Grant.objects.update(traffic=GIB, devices=1)
