@@ -1,6 +1,6 @@
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-password demo-reset env install test lint format proof bench
+.PHONY: help demo demo-password demo-reset env install test lint format proof bench screenshots
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,3 +43,6 @@ bench: install ## Run the benchmarks on PostgreSQL with Redis
 		name=$${file##*/}; \
 		$(PYTHON) scripts/services.py --durable $(PYTHON) -m "benchmarks.$${name%.py}"; \
 	done
+
+screenshots: install ## Take the pictures of docs/screenshots anew, with a demo of its own and Chromium
+	@exec $(PYTHON) scripts/screenshots.py

@@ -1,0 +1,377 @@
+"""Takes the pictures of docs/screenshots: opens a demo of its own, plays a few customers, photographs all.
+
+Usage: python scripts/screenshots.py
+
+Needs Chromium; where it is missing Debian's is installed if that is allowed.
+"""
+
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import requests
+from PIL import Image
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+PICTURES = ROOT / "docs" / "screenshots"
+FIRST_PORT = "8700"
+PACKAGES = ["chromium", "fonts-noto-color-emoji"]
+START_SECONDS = 120
+WAIT_SECONDS = 30
+MOST_BYTES = 300_000
+STAFF = "admin"
+
+ANNA, CLAIRE, DENIZ = 1001, 1003, 1004
+# The page makes these by itself when somebody opens it; here nobody has yet.
+WALLET = {
+    ANNA: {"first_name": "Anna", "last_name": "Orlova", "username": "anna_sandbox", "language_code": "ru"},
+    CLAIRE: {
+        "first_name": "Claire",
+        "last_name": "Martin",
+        "username": "claire_sandbox",
+        "language_code": "en",
+    },
+    DENIZ: {"first_name": "Deniz", "language_code": "en"},
+}
+GUESTS = ("Elif Kaya", "Farid Aliev", "Greta Lind", "Hugo Costa", "Irina Volkova", "Jonas Berg", "Kira Nowak")
+DESKTOP: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+
+
+class Failed(Exception):
+    """The pictures can't be taken; the message is for whoever asked for them."""
+
+
+def find_chromium() -> str:
+    """Return Chromium's path, installing Debian's if need be and allowed. Raises Failed."""
+    if found := shutil.which("chromium") or shutil.which("chromium-browser"):
+        return found
+    install = ["apt-get", "install", "-y", "--no-install-recommends", *PACKAGES]
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        subprocess.run(install, check=False, stdout=subprocess.DEVNULL)
+    if found := shutil.which("chromium"):
+        return found
+    raise Failed(f"Chromium is not installed. Run: sudo {' '.join(install)}")
+
+
+def wait_for(what: str, look: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:
+    """Return what `look` finds as soon as it finds something. Raises Failed."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        if time.monotonic() > deadline:
+            raise Failed(f"Waited {seconds:.0f} s for nothing: {what}.")
+        time.sleep(0.2)
+    return found
+
+
+@dataclass(frozen=True)
+class Shop:
+    """An open demo: its addresses, and the password it has shown."""
+
+    addresses: dict[str, str]
+    password: str
+
+    def emulate(self, method: str, call: str, **fields: Any) -> Any:
+        """Make a control call of the sandbox; `call` is what follows the page's address."""
+        answer = requests.request(
+            method, f"{self.addresses['sandbox']}{call}", json=fields or None, timeout=30
+        )
+        answer.raise_for_status()
+        return answer.json()
+
+    def said_by_bot(self, customer: int, text: str) -> dict[str, Any]:
+        """Wait until the newest message of the chat contains `text`, and return it."""
+
+        def newest() -> dict[str, Any] | None:
+            chat = self.emulate("GET", f"/_emu/chats/{customer}")
+            last: dict[str, Any] = chat[-1] if chat else {}
+            return last if text in last.get("text", last.get("caption", "")) else None
+
+        found: dict[str, Any] = wait_for(f"{text!r} in chat {customer}", newest)
+        return found
+
+    def shown_key(self, customer: int) -> None:
+        """Wait until the newest message of the chat is a key's QR code."""
+
+        def is_there() -> bool:
+            chat = self.emulate("GET", f"/_emu/chats/{customer}")
+            return bool(chat) and "photo" in chat[-1]
+
+        wait_for(f"a key in chat {customer}", is_there)
+
+    def say(self, customer: int, text: str, **user: Any) -> None:
+        self.emulate("POST", "/_emu/say", user_id=customer, text=text, **user)
+
+    def press(self, customer: int, action: str) -> None:
+        self.emulate("POST", "/_emu/press", user_id=customer, data=f"v1:{action}")
+
+    def panel(self, method: str, call: str, **fields: Any) -> Any:
+        name = self.emulate("GET", "/config")["panels"][0]["name"]
+        return self.emulate(method, f"/panels/{quote(name)}/_emu/{call}", **fields)
+
+
+@contextmanager
+def open_shop(folder: Path) -> Iterator[Shop]:
+    """Run a demo in `folder` until the block ends. Raises Failed if it does not open."""
+    environment = {**os.environ, "DEMO_FOLDER": str(folder / "demo"), "DEMO_PORT": FIRST_PORT}
+    said = folder / "output"
+    with said.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "demo"], cwd=ROOT, env=environment, stdout=output, stderr=output
+        )
+    published = folder / "demo" / "addresses.json"
+    try:
+        wait_for("the demo to open", lambda: published.exists() or process.poll() is not None, START_SECONDS)
+        shown = wait_for("the password", lambda: re.search(r"password (\S+)", said.read_text()), 10)
+        yield Shop(json.loads(published.read_text()), shown[1])
+    except (Failed, OSError) as failed:
+        raise Failed(f"{failed} The demo said:\n{said.read_text()}") from failed
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def play(shop: Shop) -> None:
+    """Fill the shop: guests, Claire and Anna on trials, with some traffic."""
+    for number, name in enumerate(GUESTS, start=2001):
+        first, last = name.split()
+        shop.say(number, "/start", first_name=first, last_name=last, language_code="en")
+        shop.said_by_bot(number, "👋")
+        shop.press(number, "trial")
+    for customer in (CLAIRE, ANNA):
+        shop.say(customer, "/start", **WALLET[customer])
+        shop.said_by_bot(customer, "👋")
+        shop.press(customer, "trial")
+        shop.shown_key(customer)
+    for position, account in enumerate(shop.panel("GET", "users")):
+        shop.panel("POST", "traffic", username=account["username"], bytes=(position % 5 + 1) * 700_000_000)
+
+
+def save(page: Page, name: str) -> None:
+    """Write docs/screenshots/<name>.png, with a palette only where the picture is too big without."""
+    page.wait_for_load_state("networkidle")
+    page.evaluate("document.fonts.ready")
+    path = PICTURES / f"{name}.png"
+    picture = Image.open(io.BytesIO(page.screenshot(animations="disabled"))).convert("RGB")
+    picture.save(path, optimize=True)
+    if path.stat().st_size > MOST_BYTES:
+        picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
+            path, optimize=True
+        )
+    sys.stdout.write(f"{path.relative_to(ROOT)}  {path.stat().st_size // 1000} kB\n")
+
+
+def save_whole(page: Page, name: str) -> None:
+    """Save a page that is longer than the window."""
+    page.wait_for_load_state("networkidle")
+    height = page.evaluate("Math.max(...[...document.querySelectorAll('*')].map(e => e.scrollHeight))")
+    page.set_viewport_size({"width": DESKTOP["width"], "height": min(height + 80, 1800)})
+    save(page, name)
+
+
+@dataclass(frozen=True)
+class Studio:
+    """A browser and the shop it looks at. Every method opens a window of its own and closes it."""
+
+    browser: Browser
+    shop: Shop
+    cookies: list[Any]
+
+    @contextmanager
+    def window(
+        self, *, size: ViewportSize = DESKTOP, dark: bool = False, language: str = "en"
+    ) -> Iterator[Page]:
+        context = self.browser.new_context(
+            viewport=size,
+            color_scheme="dark" if dark else "light",
+            locale=language,
+            device_scale_factor=2 if size == PHONE else 1,
+        )
+        try:
+            yield context.new_page()
+        finally:
+            context.close()
+
+    @contextmanager
+    def chat(self, customer: int, *, phones: int = 1, **look: Any) -> Iterator[Page]:
+        """Open the sandbox's page on a customer's chat."""
+        language = look.get("language", "en")
+        with self.window(**look) as page:
+            wishes = {"user": customer, "phones": phones, "language": language, "tourHidden": "yes"}
+            page.add_init_script(f"Object.assign(localStorage, {json.dumps(wishes)})")
+            page.goto(self.shop.addresses["sandbox"])
+            page.locator(f"[data-user='{customer}'][aria-current=true]").wait_for(state="attached")
+            if look.get("size") == PHONE:
+                page.evaluate("document.body.dataset.tab = 'chat'")
+            yield page
+
+    @contextmanager
+    def admin(self, path: str = "", **look: Any) -> Iterator[Page]:
+        """Open a page of the admin, signed in."""
+        with self.window(**look) as page:
+            page.context.add_cookies(self.cookies)
+            page.goto(f"{self.shop.addresses['admin']}{path}")
+            yield page
+
+    def button_answered(self, page: Page, customer: int, button: str, text: str) -> None:
+        """Press a button on the page and wait until its screen is drawn."""
+        page.get_by_role("button", name=button, exact=True).last.click()
+        self.shop.said_by_bot(customer, text)
+        page.locator(".words").last.get_by_text(text).wait_for()
+
+
+def sign_in(browser: Browser, shop: Shop) -> list[Any]:
+    """Photograph the sign-in page, sign in, and return the cookies."""
+    page = browser.new_page(viewport=DESKTOP)
+    page.goto(shop.addresses["admin"])
+    save(page, "admin-sign-in")
+    page.fill("[name=username]", STAFF)
+    page.fill("[name=password]", shop.password)
+    page.keyboard.press("Enter")
+    page.wait_for_url(shop.addresses["admin"])
+    cookies: list[Any] = page.context.cookies()
+    page.close()
+    return cookies
+
+
+def photograph_chats(studio: Studio) -> None:
+    with studio.chat(CLAIRE) as page:
+        page.locator(".account").first.wait_for()
+        page.locator(".picture img").wait_for()
+        save(page, "chat")
+    with studio.chat(ANNA, phones=2, dark=True, language="ru") as page:
+        page.locator(".account").first.wait_for()
+        page.locator(".picture img").first.wait_for()
+        save(page, "chat-dark-two-phones")
+    with studio.chat(CLAIRE, size=PHONE) as page:
+        save(page, "phone-key")
+        studio.button_answered(page, CLAIRE, "☰ Menu", "Your VPN works")
+        studio.button_answered(page, CLAIRE, "💳 Plans", "You save")
+        save(page, "phone-plans")
+        studio.button_answered(page, CLAIRE, "☰ Menu", "Your VPN works")
+        studio.button_answered(page, CLAIRE, "👤 My profile", "Works until")
+        save(page, "phone-profile")
+    photograph_guide(studio)
+
+
+def photograph_guide(studio: Studio) -> None:
+    """The guide for one platform, in Russian on a dark phone."""
+    studio.shop.press(ANNA, "connect")
+    studio.shop.said_by_bot(ANNA, "📱")
+    with studio.chat(ANNA, size=PHONE, dark=True, language="ru") as page:
+        studio.button_answered(page, ANNA, "🤖 Android", "Happ")
+        save(page, "phone-guide-ru")
+
+
+def photograph_admin(studio: Studio) -> None:
+    with studio.admin() as page:
+        page.locator(".bo-well").wait_for()
+        save(page, "admin-home")
+    with studio.admin("accounts/user/") as page:
+        save(page, "admin-customers")
+    with studio.admin("accounts/user/") as page:
+        page.get_by_role("link", name="Claire Martin").first.click()
+        extend(page)
+        save_whole(page, "admin-customer")
+        address = page.url.removeprefix(studio.shop.addresses["admin"])
+    with studio.admin(address, dark=True) as page:
+        save_whole(page, "admin-customer-dark")
+    with studio.admin("vpnpanel/panel/") as page:
+        page.get_by_role("link", name="Demo panel").first.click()
+        save_whole(page, "admin-panel")
+    with studio.admin("subscriptions/plan/") as page:
+        save(page, "admin-plans")
+    with studio.admin("django_celery_beat/periodictask/", dark=True) as page:
+        save(page, "admin-schedules")
+
+
+def extend(page: Page) -> None:
+    """Give the customer on the page ten days more, the way staff do."""
+    page.get_by_role("link", name="Extend").first.click()
+    page.fill("[name=days]", "10")
+    page.fill("[name=reason]", "Sorry for Tuesday's outage")
+    page.locator("form button[type=submit]").last.click()
+    page.locator("[name=confirm]").click()
+    page.get_by_text("Extended by 10 days").wait_for()
+
+
+def check_panel(studio: Studio) -> None:
+    """Have the panel's own figures read, which happens by itself every 15 minutes."""
+    with studio.admin("vpnpanel/panel/") as page:
+        page.get_by_role("link", name="Demo panel").first.click()
+        page.get_by_role("button", name="Check now").click()
+
+        def is_done() -> bool:
+            page.reload()
+            return page.get_by_text("Done", exact=True).count() > 0
+
+        wait_for("the check of the panel", is_done)
+
+
+def photograph_outage(studio: Studio) -> None:
+    """The panel's cable is pulled, and Deniz takes a trial all the same."""
+    shop = studio.shop
+    shop.panel("POST", "outage", down=True)
+    try:
+        shop.say(DENIZ, "/start", **WALLET[DENIZ])
+        shop.said_by_bot(DENIZ, "Hello")
+        shop.press(DENIZ, "trial")
+        shop.said_by_bot(DENIZ, "is being activated")
+        with studio.chat(DENIZ) as page:
+            page.locator(".panel.down").wait_for()
+            save(page, "chat-outage")
+        photograph_troubles(studio)
+    finally:
+        shop.panel("POST", "outage", down=False)
+
+
+def photograph_troubles(studio: Studio) -> None:
+    """The home page once an access lags for a minute, which is when it begins to count."""
+    with studio.admin(dark=True) as page:
+
+        def is_noticed() -> bool:
+            page.reload()
+            return page.locator(".bo-concern").count() >= 2
+
+        wait_for("the home page to notice the outage", is_noticed, 120)
+        save(page, "admin-home-troubles")
+
+
+def take_pictures(chromium: str, folder: Path) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with open_shop(folder) as shop, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        play(shop)
+        studio = Studio(browser, shop, sign_in(browser, shop))
+        check_panel(studio)
+        photograph_chats(studio)
+        photograph_admin(studio)
+        photograph_outage(studio)
+        browser.close()
+
+
+def main() -> int:
+    try:
+        with tempfile.TemporaryDirectory(prefix="screenshots-") as folder:
+            take_pictures(find_chromium(), Path(folder))
+    except Failed as failed:
+        sys.stderr.write(f"{failed}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
