@@ -54,7 +54,7 @@ const RUSSIAN = {
   clearHistory: "Очистить историю", telegramIn: "Telegram: {name}", deactivate: "Удалить аккаунт", menu: "Ещё", back: "Назад",
   edited: "изменено", tapToCopy: "Нажмите, чтобы скопировать", copied: "Скопировано", copyFailed: "Браузер не дал скопировать", today: "Сегодня",
   noButton: "Этой кнопки уже нет", close: "Закрыть",
-  panels: "Что видят панели", accounts: "записей: {n}", noAccounts: "Учётных записей нет. Они появятся здесь, как только их создаст магазин.",
+  panels: "Что видят панели", accounts: "{n} шт.", noAccounts: "Учётных записей нет. Они появятся здесь, как только их создаст магазин.",
   answering: "отвечает", unplugged: "кабель выдернут", unplug: "Отключить", unplugTelegram: "Отключить Telegram", unplugHint: "Выдернуть кабель: панель молчит, пока его не вернут",
   active: "активна", disabled: "выключена", limited: "лимит исчерпан", expired: "истекла", on_hold: "ждёт начала", zombie: "нет в панели",
   expiresIn: "ещё {span}", expiredAgo: "закончилась {span} назад", never: "бессрочно", of: "{used} из {limit}", unlimited: "{used}, без лимита",
