@@ -42,6 +42,7 @@ def settings_for(state: DemoState, ports: dict[str, int]) -> dict[str, str]:
         "TELEGRAM_API_BASE_URL": address(ports["telegram_api"]),
         "TELEGRAM_MODE": "polling",
         "TELEGRAM_BOT_USERNAME": BOT_USERNAME,
+        "SUPPORT_CONTACT": "@sandbox_support",
         "LOG_FORMAT": "text",
     }
 
