@@ -248,5 +248,6 @@ UNFOLD: dict[str, Any] = {
     "SHOW_LANGUAGES": True,
     "DASHBOARD_CALLBACK": "backoffice.home.dashboard",
     "STYLES": [lambda request: static("backoffice/backoffice.css")],
-    "SIDEBAR": {"show_search": True, "navigation": "backoffice.navigation.sidebar"},
+    "COMMAND": {"search_callback": "backoffice.search.customers"},
+    "SIDEBAR": {"show_search": True, "command_search": True, "navigation": "backoffice.navigation.sidebar"},
 }
