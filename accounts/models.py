@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 
@@ -67,6 +68,8 @@ class User(AbstractBaseUser, PermissionsMixin):
                 name="user_has_a_name_or_telegram",
             )
         ]
+        # What PostgreSQL compares when it ignores case.
+        indexes = [models.Index(Upper("telegram_username"), name="user_telegram_name")]
 
     def __str__(self) -> str:
         return self.full_name or self.username or f"#{self.pk}"

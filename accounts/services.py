@@ -145,13 +145,17 @@ def note(
 def find_customers(text: str) -> Q:
     """Return the filter behind every search for a customer: Telegram id, @name, or a part of the name.
 
-    Nothing to look for finds nobody.
+    Nothing to look for finds nobody. Numbers and @names are found by an index; parts of names read the table.
     """
-    text = text.replace("\0", "").strip().lstrip("@")  # PostgreSQL refuses texts with NUL
-    if not text:
+    text = text.replace("\0", "").strip()  # PostgreSQL refuses texts with NUL
+    username = text.lstrip("@")
+    if not username:
         return Q(pk__in=[])
-    by_name = Q(telegram_username__iexact=text) | Q(first_name__icontains=text) | Q(last_name__icontains=text)
-    return by_name | Q(telegram_id=int(text)) | Q(pk=int(text)) if text.isdecimal() else by_name
+    if text.isdecimal():
+        return Q(telegram_id=int(text)) | Q(pk=int(text))
+    if text != username:
+        return Q(telegram_username__iexact=username)
+    return Q(telegram_username__iexact=text) | Q(first_name__icontains=text) | Q(last_name__icontains=text)
 
 
 @transaction.atomic

@@ -101,19 +101,17 @@ class StaffAdmin(Base):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Find by the search fields, or by a customer's Telegram id in any of `customer_columns`.
+        """Find by a customer's Telegram id in any of `customer_columns`, else by the search fields.
 
         The customer is looked up first: a search across a join would read the whole table.
         """
-        found, may_repeat = super().get_search_results(request, queryset, search_term)
         digits = search_term.strip()
-        if self.customer_columns and digits.isdigit() and len(digits) < 19:
+        if self.customer_columns and digits.isdecimal() and len(digits) < 19:
             people = get_user_model()._default_manager.filter(telegram_id=int(digits))
             if customer := people.values_list("pk", flat=True).first():
-                found |= queryset.filter(
-                    Q(*((name, customer) for name in self.customer_columns), _connector=Q.OR)
-                )
-        return found, may_repeat
+                of_them = Q(*((name, customer) for name in self.customer_columns), _connector=Q.OR)
+                return queryset.filter(of_them), False
+        return super().get_search_results(request, queryset, search_term)
 
     def get_paginator(
         self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **kwargs: Any

@@ -28,7 +28,7 @@ class Update(models.Model):
         _("screen"), null=True, help_text="Name and plain values of the screen it leads to."
     )
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    next_try_at = models.DateTimeField(null=True)
+    next_try_at = models.DateTimeField(_("next try"), null=True)
     error = models.TextField(_("error"), blank=True)
     received_at = models.DateTimeField(_("received"), auto_now_add=True)
     decided_at = models.DateTimeField(_("decided"), null=True)
@@ -44,6 +44,7 @@ class Update(models.Model):
                 fields=["id"], condition=models.Q(state__in=["received", "decided"]), name="update_open"
             ),
             models.Index(fields=["state", "received_at"]),
+            models.Index(fields=["chat_id", "-id"], name="update_chat"),  # a customer's taps, for staff
         ]
 
     def __str__(self) -> str:
