@@ -22,7 +22,6 @@ def sandbox_command(root: Path, state: DemoState, ports: dict[str, int], token: 
         "--marzban-port", str(ports["marzban"]),
         "--snapshot", str(state.snapshot),
         "--bot-token", token, "--bot-username", BOT_USERNAME,
-        "--web-url", address(ports["web"]),
         "--admin-url", f"{address(ports['web'])}/admin/",
     ]  # fmt: skip
 
