@@ -1,9 +1,7 @@
-"""What several screens share: buttons, times, bytes."""
-
-from datetime import datetime
+"""What several screens share: buttons, bytes, where to write."""
 
 from django.conf import settings
-from django.utils import formats, timezone
+from django.utils import formats
 from django.utils.html import escape
 from django.utils.translation import gettext as _
 
@@ -34,11 +32,6 @@ def connect_button() -> Button:
 
 def help_button() -> Button:
     return Button(_("💬 Help"), action="help")
-
-
-def shown_time(at: datetime) -> str:
-    """Return a time as people write it in the active language, in the installation's zone, which it names."""
-    return formats.date_format(timezone.localtime(at), "j E Y, H:i T")
 
 
 def shown_traffic(used: int, limit: int) -> str:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from notifications.kinds import Button, Rendered
 from referrals import services as referrals
-from subscriptions import status
+from subscriptions import messages, status
 from subscriptions.status import CustomerStatus, State
 from telegram_bot.screens import parts
 
@@ -43,7 +43,7 @@ def render(values: Values) -> Rendered:
 def _subscription(found: CustomerStatus) -> list[str]:
     if found.subscription_id is None or found.expires_at is None:
         return [_("You have no subscription yet.")]
-    ends = parts.shown_time(found.expires_at)
+    ends = messages.shown_time(found.expires_at)
     over = found.state is State.EXPIRED
     lines = [
         _("Plan: %(plan)s") % {"plan": escape(found.plan_name)},
