@@ -42,11 +42,11 @@ class Lease(models.Model):
 class ServiceHealth(models.Model):
     """What was last seen of an outside service that has no row of its own."""
 
-    name = models.CharField(max_length=40, primary_key=True)
-    is_up = models.BooleanField(default=True)
-    changed_at = models.DateTimeField()
-    seen_at = models.DateTimeField(null=True)
-    error = models.TextField(blank=True)
+    name = models.CharField(_("service"), max_length=40, primary_key=True)
+    is_up = models.BooleanField(_("answers"), default=True)
+    changed_at = models.DateTimeField(_("since"))
+    seen_at = models.DateTimeField(_("last answer"), null=True)
+    error = models.TextField(_("error"), blank=True)
 
     class Meta:
         verbose_name = _("service health")

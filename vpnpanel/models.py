@@ -196,7 +196,7 @@ class PanelAccount(models.Model):
     observed_at = models.DateTimeField(_("observed"), null=True)
     error = models.TextField(_("last error"), blank=True)
     joined_at = models.DateTimeField(_("made"), auto_now_add=True)
-    serving_at = models.DateTimeField(null=True)
+    serving_at = models.DateTimeField(_("serving since"), null=True)
     gone_at = models.DateTimeField(_("removed"), null=True)
 
     class Meta:

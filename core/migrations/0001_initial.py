@@ -45,11 +45,16 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ServiceHealth",
             fields=[
-                ("name", models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ("is_up", models.BooleanField(default=True)),
-                ("changed_at", models.DateTimeField()),
-                ("seen_at", models.DateTimeField(null=True)),
-                ("error", models.TextField(blank=True)),
+                (
+                    "name",
+                    models.CharField(
+                        max_length=40, primary_key=True, serialize=False, verbose_name="service"
+                    ),
+                ),
+                ("is_up", models.BooleanField(default=True, verbose_name="answers")),
+                ("changed_at", models.DateTimeField(verbose_name="since")),
+                ("seen_at", models.DateTimeField(null=True, verbose_name="last answer")),
+                ("error", models.TextField(blank=True, verbose_name="error")),
             ],
             options={
                 "verbose_name": "service health",

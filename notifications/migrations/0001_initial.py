@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 ),
                 ("address", models.CharField(max_length=200, verbose_name="address")),
                 ("kind", models.CharField(max_length=40, verbose_name="kind")),
-                ("dedupe_key", models.CharField(max_length=120, unique=True)),
+                ("dedupe_key", models.CharField(max_length=120, unique=True, verbose_name="told once by")),
                 ("context", models.JSONField(default=dict, verbose_name="values")),
                 (
                     "lane",
@@ -59,8 +59,11 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("attempts", models.PositiveSmallIntegerField(default=0, verbose_name="attempts")),
-                ("next_try_at", models.DateTimeField(null=True)),
-                ("remote_id", models.CharField(blank=True, max_length=64)),
+                ("next_try_at", models.DateTimeField(null=True, verbose_name="next try")),
+                (
+                    "remote_id",
+                    models.CharField(blank=True, max_length=64, verbose_name="number at the channel"),
+                ),
                 ("error", models.TextField(blank=True, verbose_name="error")),
                 ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
                 ("sent_at", models.DateTimeField(null=True, verbose_name="sent")),

@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("attempts", models.PositiveSmallIntegerField(default=0, verbose_name="attempts")),
-                ("next_try_at", models.DateTimeField(null=True)),
+                ("next_try_at", models.DateTimeField(null=True, verbose_name="next try")),
                 ("error", models.TextField(blank=True, verbose_name="error")),
                 ("received_at", models.DateTimeField(auto_now_add=True, verbose_name="received")),
                 ("decided_at", models.DateTimeField(null=True, verbose_name="decided")),

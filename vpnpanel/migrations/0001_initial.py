@@ -267,7 +267,7 @@ class Migration(migrations.Migration):
                 ("observed_at", models.DateTimeField(null=True, verbose_name="observed")),
                 ("error", models.TextField(blank=True, verbose_name="last error")),
                 ("joined_at", models.DateTimeField(auto_now_add=True, verbose_name="made")),
-                ("serving_at", models.DateTimeField(null=True)),
+                ("serving_at", models.DateTimeField(null=True, verbose_name="serving since")),
                 ("gone_at", models.DateTimeField(null=True, verbose_name="removed")),
                 (
                     "access",
