@@ -1,16 +1,17 @@
 """Where accesses live: load, capacity, groups, and accounts that are no longer due."""
 
+import threading
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connections, transaction
 
 from core import clock
 from core.models import RetentionRule
 from tests.factories import make_customer, make_panel
 from tests.vpnpanel.wanted import account_of, change, want_access
 from vpnpanel import reconciler, services, tasks
-from vpnpanel.models import Access, Panel, PanelGroup
+from vpnpanel.models import Access, Panel, PanelAccount, PanelGroup
 
 
 def test_customers_spread_over_panels(panel, second_panel):
@@ -133,3 +134,24 @@ def test_keys_and_traffic_can_be_read(panel):
 def test_second_panel_of_the_same_address_and_administrator_is_impossible(panel, marzban):
     with pytest.raises(Exception, match="(?i)unique"), transaction.atomic():
         make_panel(marzban, name="again")
+
+
+@pytest.mark.usefixtures("live_db")
+def test_race_for_the_last_places_never_overfills_a_panel(panel):
+    Panel.objects.update(capacity=3)
+    accesses = [want_access() for _ in range(8)]
+    start = threading.Barrier(len(accesses))
+
+    def join(access: Access) -> None:
+        try:
+            start.wait()
+            reconciler.reconcile_one(access.pk)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=join, args=(access,)) for access in accesses]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert PanelAccount.objects.count() == Panel.objects.get().load == 3
