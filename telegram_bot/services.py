@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 State = Update.State
 
 MAX_ATTEMPTS = 6
+# One a minute: Telegram may be away for a day, and what was asked before still gets its answer.
+OUTAGE_TRIES = 1440
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ def _row(payload: Any) -> Update:
     update_id = payload.get("update_id") if isinstance(payload, dict) else None
     if not isinstance(update_id, int) or isinstance(update_id, bool) or abs(update_id) >= 2**63:
         raise BadUpdate("an update needs a whole number as its update_id")
+    payload = _storable(payload)
     kind = next((key for key in payload if key != "update_id"), "")[:30]
     return Update(
         bot_id=settings.TELEGRAM_BOT_ID,
@@ -62,6 +65,17 @@ def _row(payload: Any) -> Update:
         kind=kind,
         payload=payload,
     )
+
+
+def _storable(value: Any) -> Any:
+    """Replace what PostgreSQL takes in no text: one forged button would hold up everybody's updates."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    return value
 
 
 def open_updates(limit: int = 500) -> list[Stored]:
@@ -136,10 +150,12 @@ def note_answered(update_ids: list[int]) -> None:
     ).update(state=State.ANSWERED, answered_at=clock.now())
 
 
-def note_failed(update: Stored, error: str, *, permanent: bool = False) -> bool:
+def note_failed(
+    update: Stored, error: str, *, permanent: bool = False, most_tries: int = MAX_ATTEMPTS
+) -> bool:
     """Note a failed try, to be repeated with back-off; tell whether the update is given up now."""
-    is_dead = permanent or update.attempts + 1 >= MAX_ATTEMPTS
-    wait = timedelta(seconds=min(2**update.attempts, 60))
+    is_dead = permanent or update.attempts + 1 >= most_tries
+    wait = timedelta(seconds=min(2 ** min(update.attempts, 6), 60))
     _rows(update).filter(state__in=Update.OPEN).update(
         attempts=F("attempts") + 1,
         error=error[:2000],

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import deque
 
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from structlog.contextvars import bind_contextvars
 
 from accounts import services as accounts
@@ -81,18 +81,24 @@ class Dispatcher:
         task.add_done_callback(self._tasks.discard)
 
     async def _work(self, chat: int, queue: "deque[Stored]") -> None:
-        while queue:
-            update = queue.popleft()
-            correlation.begin()
-            bind_contextvars(update_id=update.update_id)
-            try:
-                await self._handle(chat, update, is_overtaken=len(queue) > FLOOD)
-            except (DatabaseError, InterfaceError) as failed:
-                await self._wait_for_database(chat, queue, update, failed)
-            except Exception as failed:  # one broken update must not stop the bot
-                log.exception("update %s failed", update.update_id)
-                await self._give_back(update, failed)
-        del self._queues[chat]
+        try:
+            while queue:
+                update = queue.popleft()
+                correlation.begin()
+                bind_contextvars(update_id=update.update_id)
+                await self._handle_or_give_back(chat, queue, update)
+        finally:  # whatever ends this, what waits must not count as being in hand
+            self._in_hand.difference_update(waiting.update_id for waiting in queue)
+            del self._queues[chat]
+
+    async def _handle_or_give_back(self, chat: int, queue: "deque[Stored]", update: Stored) -> None:
+        try:
+            await self._handle(chat, update, is_overtaken=len(queue) > FLOOD)
+        except (OperationalError, InterfaceError) as failed:
+            await self._wait_for_database(chat, queue, update, failed)
+        except Exception as failed:  # one broken update must not stop the bot
+            log.exception("update %s failed", update.update_id)
+            await self._give_back(update, failed)
 
     async def _handle(self, chat: int, update: Stored, *, is_overtaken: bool) -> None:
         if update.intent.callback_query_id:
@@ -115,24 +121,41 @@ class Dispatcher:
             return
         except OutsideError as failed:
             log.warning("update %s has no answer yet: %s", update.update_id, failed)
-            await self._note_failed(update, str(failed), permanent=failed.permanent)
+            if await self._note_failed(
+                update, str(failed), permanent=failed.permanent, most_tries=services.OUTAGE_TRIES
+            ):
+                await self._apologise(update)
             return
         self._answered.append(update.update_id)
 
     async def _give_back(self, update: Stored, failed: Exception) -> None:
-        is_dead = await self._note_failed(update, f"{type(failed).__name__}: {failed}", permanent=False)
-        if is_dead and update.intent.sender:
-            language = accounts.language_for(update.intent.sender.language_code)
-            await self._apologise(update.intent.sender.telegram_id, language)
-
-    async def _apologise(self, chat: int, language: str) -> None:
         try:
-            await self._delivery.show(chat, screens.render_apology(language), None)
+            is_dead = await self._note_failed(update, f"{type(failed).__name__}: {failed}", permanent=False)
+        except (DatabaseError, InterfaceError) as away:
+            log.warning("the failure of update %s was not noted: %s", update.update_id, away)
+            self._in_hand.discard(update.update_id)
+            await asyncio.sleep(1)
+            return
+        if is_dead:
+            await self._apologise(update)
+
+    async def _apologise(self, update: Stored) -> None:
+        if update.intent.sender is None:
+            return
+        language = accounts.language_for(update.intent.sender.language_code)
+        try:
+            await self._delivery.show(
+                update.intent.sender.telegram_id, screens.render_apology(language), None
+            )
         except OutsideError as failed:
             log.warning("the apology did not arrive: %s", failed)
 
-    async def _note_failed(self, update: Stored, error: str, *, permanent: bool) -> bool:
-        is_dead = await self._database.run(services.note_failed, update, error, permanent=permanent)
+    async def _note_failed(
+        self, update: Stored, error: str, *, permanent: bool, most_tries: int = services.MAX_ATTEMPTS
+    ) -> bool:
+        is_dead = await self._database.run(
+            services.note_failed, update, error, permanent=permanent, most_tries=most_tries
+        )
         self._in_hand.discard(update.update_id)
         return is_dead
 
