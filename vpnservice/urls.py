@@ -1,7 +1,7 @@
 """Every address of the web role."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import path
 from django.views.i18n import set_language
 
 from subscriptions.views import feed
@@ -14,6 +14,5 @@ urlpatterns = [
     path("s/<path:token>", feed, name="feed"),
     path("telegram/webhook", webhook, name="telegram-webhook"),
     path("i18n/setlang/", set_language, name="set_language"),
-    path("admin/", include("backoffice.urls")),
     path("admin/", admin.site.urls),
 ]
