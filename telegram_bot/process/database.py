@@ -1,7 +1,7 @@
 """The way from the event loop to the database: a few threads, each with a connection of its own.
 
 Django's own `sync_to_async` runs everything in one thread; a pool of eight does twice as many
-transactions a second on PostgreSQL (docs/decisions/bot-process.md).
+transactions a second on PostgreSQL (docs/decisions/0005-database-threads-in-the-bot.md).
 """
 
 import asyncio
