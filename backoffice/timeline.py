@@ -38,6 +38,17 @@ TAPS = {
     "callback_query": (gettext_lazy("Pressed"), "touch_app"),
     "my_chat_member": (gettext_lazy("Blocked or unblocked the bot"), "person_off"),
 }
+TOLD = {
+    "access_ready": gettext_lazy("the key works"),
+    "link_rotated": gettext_lazy("the link was replaced"),
+    "subscription_extended": gettext_lazy("days were added"),
+    "subscription_ending": gettext_lazy("the subscription ends soon"),
+    "subscription_expired": gettext_lazy("the subscription has ended"),
+    "subscription_disabled": gettext_lazy("the subscription is switched off"),
+    "subscription_enabled": gettext_lazy("the subscription is switched on again"),
+    "customer_banned": gettext_lazy("access is closed"),
+    "customer_unbanned": gettext_lazy("access is open again"),
+}
 MESSAGE_TONES = {"sent": "success", "pending": "info", "failed": "danger", "unreachable": "warning"}
 UPDATE_TONES = {"received": "info", "decided": "info", "dead": "danger"}
 
@@ -107,7 +118,7 @@ def _said(data: dict[str, Any]) -> str:
 def _message(row: OutboxMessage) -> Entry:
     return Entry(
         row.created_at,
-        _("Told: %(kind)s") % {"kind": row.kind.replace("_", " ")},
+        _("Told: %(what)s") % {"what": TOLD.get(row.kind, row.kind)},
         "send",
         row,
         page_of(row),

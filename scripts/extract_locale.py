@@ -47,6 +47,19 @@ PACKAGES = [
     UNFOLD / "contrib" / "filters",
     BEAT,
 ]
+DJANGO = Path(django.__path__[0])
+SPEAKING = [DJANGO / "conf", *(DJANGO / "contrib" / name for name in ("admin", "auth", "contenttypes")), BEAT]
+# Django puts a name or "ago" after these; its Russian does not decline either, so the shop words them anew.
+REWORDED: tuple[str | tuple[str, str], ...] = (
+    "Add %s",
+    "Add %(name)s",
+    "Change %s",
+    "View %s",
+    "Select %s to change",
+    "Select %s to view",
+    ("%(num)d minute", "%(num)d minutes"),
+    ("%(num)d week", "%(num)d weeks"),
+)
 # How Django's functions are called: their text, their plural and their context, by position.
 CALLS = {
     f"{name}{ending}": places
@@ -106,10 +119,8 @@ def _calls_in(tree: ast.AST) -> Iterator[Found]:
 def missing_in_packages(language: str) -> Catalog:
     """Return the texts of the admin's packages that neither they nor Django have in this language."""
     known: set[object] = set()
-    homes = [*Path(django.__file__).parent.rglob(f"locale/{language}/LC_MESSAGES/django.mo")]
-    homes += BEAT.rglob(f"locale/{language}/LC_MESSAGES/django.mo")
-    for home in homes:
-        with home.open("rb") as stream:
+    for package in SPEAKING:
+        with (package / "locale" / language / "LC_MESSAGES" / "django.mo").open("rb") as stream:
             entries = gettext.GNUTranslations(stream)._catalog  # type: ignore[attr-defined]
         known.update(key[0] if isinstance(key, tuple) else key for key, text in entries.items() if text)
     found, missing = texts_in(PACKAGES), Catalog()
@@ -124,6 +135,8 @@ def missing_in_packages(language: str) -> Catalog:
 def sources() -> Iterator[tuple[Path, str, Catalog]]:
     """Yield each catalogue's file, its language, and the texts it must have."""
     own = texts_in(OWN)
+    for text in REWORDED:
+        own.add(text)
     for language in LANGUAGES:
         yield ROOT / "locale" / language / "LC_MESSAGES" / "django.po", language, own
         packages = ROOT / "backoffice" / "locale" / language / "LC_MESSAGES" / "django.po"

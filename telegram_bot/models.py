@@ -20,12 +20,12 @@ class Update(models.Model):
 
     bot_id = models.BigIntegerField()
     update_id = models.BigIntegerField(_("update"))
-    chat_id = models.BigIntegerField(_("chat"), null=True, help_text="Updates of one chat run in order.")
+    chat_id = models.BigIntegerField(_("chat"), null=True, help_text=_("Updates of one chat run in order."))
     kind = models.CharField(_("kind"), max_length=30)
     payload = models.JSONField(_("content"), null=True)
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.RECEIVED)
     screen = models.JSONField(
-        _("screen"), null=True, help_text="Name and plain values of the screen it leads to."
+        _("screen"), null=True, help_text=_("Name and plain values of the screen it leads to.")
     )
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     next_try_at = models.DateTimeField(_("next try"), null=True)

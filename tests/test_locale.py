@@ -11,7 +11,9 @@ from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets, label_for_field
 from django.utils import translation
 
+from backoffice.timeline import TOLD
 from core import money
+from notifications.kinds import KINDS
 from scripts.compile_locale import compile_all
 from scripts.extract_locale import ROOMS, is_translated, read, sources, texts_in
 from subscriptions.messages import shown_time
@@ -134,3 +136,8 @@ def test_staff_read_no_english_names(model):
         "id",
         "telegram_id",
     }
+
+
+def test_the_timeline_has_words_for_every_message():
+    ours = {name for name, kind in KINDS.items() if not kind.render.__module__.startswith("tests")}
+    assert ours == TOLD.keys()
