@@ -4,22 +4,17 @@ import os
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
-from telegram import (
-    Bot,
-    CopyTextButton,
-    InlineKeyboardButton,
-    InlineKeyboardMarkup,
-    InputMediaPhoto,
-    LinkPreviewOptions,
-)
+from telegram import Bot
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, Forbidden, InvalidToken, RetryAfter, TelegramError
 
 from core.errors import OutsideError
-from notifications.channels.transport import AiohttpRequest
+from notifications.channels.transport import ATTACHED_PHOTO, AiohttpRequest, Call, NotReached
 from notifications.errors import (
+    ChannelUnreachable,
     MessageRefused,
     RecipientUnreachable,
     SendOutcomeUnknown,
@@ -31,7 +26,7 @@ from notifications.kinds import Button, Rendered
 # Waiting times as timedelta: python-telegram-bot's coming default, without its warning.
 os.environ.setdefault("PTB_TIMEDELTA", "true")
 # The preview's fetcher would call the customer's secret link.
-NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+NO_PREVIEW = {"is_disabled": True}
 UNREACHABLE = ("chat not found", "blocked", "deactivated", "initiate conversation", "kicked", "not a member")
 
 
@@ -61,6 +56,8 @@ def understand(error: TelegramError) -> OutsideError:
     if isinstance(error, RetryAfter):
         wait = error.retry_after
         return TooFast(wait.total_seconds() if isinstance(wait, timedelta) else float(wait))
+    if isinstance(error, NotReached):
+        return ChannelUnreachable(text)
     if isinstance(error, InvalidToken):
         return TokenRefused("Telegram does not accept TELEGRAM_BOT_TOKEN")
     if isinstance(error, Forbidden) or (isinstance(error, BadRequest) and "chat not found" in lowered):
@@ -82,6 +79,8 @@ class TelegramChannel:
 
     def __init__(self, bot: Bot, callback_data: Callable[[str], str]) -> None:
         self._bot = bot
+        assert isinstance(bot.request, AiohttpRequest)
+        self._request = bot.request
         self._callback_data = callback_data
 
     async def send(self, chat_id: int, message: Rendered) -> int:
@@ -122,44 +121,36 @@ class TelegramChannel:
     async def answer_press(self, callback_query_id: str, text: str = "") -> None:
         """Stop the button's spinner, with a toast if `text`. A press that is too old is no error."""
         try:
-            await self._bot.answer_callback_query(callback_query_id, text=text or None)
+            shown = {"text": text} if text else {}
+            await self._call("answerCallbackQuery", {"callback_query_id": callback_query_id, **shown})
         except BadRequest:
             return
         except TelegramError as error:
             raise understand(error) from error
 
     async def _send(self, chat_id: int, message: Rendered, parse_mode: str | None = ParseMode.HTML) -> int:
-        markup = self._keyboard(message.buttons)
+        shown = {"chat_id": chat_id, **self._buttons(message)}
+        mode = {"parse_mode": parse_mode} if parse_mode else {}
         if message.photo is None:
-            sent = await self._bot.send_message(
-                chat_id,
-                message.text,
-                parse_mode=parse_mode,
-                reply_markup=markup,
-                link_preview_options=NO_PREVIEW,
-            )
+            text = {"text": message.text, "link_preview_options": NO_PREVIEW}
+            sent = await self._call("sendMessage", {**shown, **text, **mode})
         else:
-            sent = await self._bot.send_photo(
-                chat_id, message.photo, caption=message.text, parse_mode=parse_mode, reply_markup=markup
-            )
-        return sent.message_id
+            caption = {"photo": ATTACHED_PHOTO, "caption": message.text}
+            sent = await self._call("sendPhoto", {**shown, **caption, **mode}, message.photo)
+        return int(sent["message_id"])
 
     async def _edit(self, chat_id: int, message_id: int, message: Rendered) -> None:
-        markup = self._keyboard(message.buttons)
+        shown = {"chat_id": chat_id, "message_id": message_id, **self._buttons(message)}
+        mode = {"parse_mode": ParseMode.HTML}
         if message.photo is None:
-            await self._bot.edit_message_text(
-                message.text,
-                chat_id=chat_id,
-                message_id=message_id,
-                parse_mode=ParseMode.HTML,
-                reply_markup=markup,
-                link_preview_options=NO_PREVIEW,
-            )
+            text = {"text": message.text, "link_preview_options": NO_PREVIEW}
+            await self._call("editMessageText", {**shown, **text, **mode})
         else:
-            media = InputMediaPhoto(message.photo, caption=message.text, parse_mode=ParseMode.HTML)
-            await self._bot.edit_message_media(
-                media, chat_id=chat_id, message_id=message_id, reply_markup=markup
-            )
+            media = {"type": "photo", "media": ATTACHED_PHOTO, "caption": message.text, **mode}
+            await self._call("editMessageMedia", {**shown, "media": media}, message.photo)
+
+    async def _call(self, method: str, parameters: dict[str, Any], photo: bytes | None = None) -> Any:
+        return await self._request.call(f"{self._bot.base_url}/{method}", Call(parameters, photo))
 
     async def _strip_buttons(self, chat_id: int, message_id: int) -> None:
         try:
@@ -167,17 +158,18 @@ class TelegramChannel:
         except BadRequest:
             return
 
-    def _keyboard(self, rows: tuple[tuple[Button, ...], ...]) -> InlineKeyboardMarkup | None:
-        if not rows:
-            return None
-        return InlineKeyboardMarkup([[self._button(button) for button in row] for row in rows])
+    def _buttons(self, message: Rendered) -> dict[str, Any]:
+        if not message.buttons:
+            return {}
+        rows = [[self._button(button) for button in row] for row in message.buttons]
+        return {"reply_markup": {"inline_keyboard": rows}}
 
-    def _button(self, button: Button) -> InlineKeyboardButton:
+    def _button(self, button: Button) -> dict[str, Any]:
         if button.copy:
-            return InlineKeyboardButton(button.label, copy_text=CopyTextButton(button.copy))
+            return {"text": button.label, "copy_text": {"text": button.copy}}
         if button.url:
-            return InlineKeyboardButton(button.label, url=button.url)
-        return InlineKeyboardButton(button.label, callback_data=self._callback_data(button.action))
+            return {"text": button.label, "url": button.url}
+        return {"text": button.label, "callback_data": self._callback_data(button.action)}
 
 
 def _is_bad_markup(error: TelegramError) -> bool:
