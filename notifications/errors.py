@@ -1,6 +1,6 @@
 """Why a message did not reach its recipient. The texts are for staff."""
 
-from core.errors import OutcomeUnknown, OutsideError
+from core.errors import OutcomeUnknown, OutsideError, ServiceUnreachable
 
 
 class RecipientUnreachable(OutsideError):
@@ -31,6 +31,10 @@ class TokenRefused(OutsideError):
     """The channel refuses our credentials."""
 
     permanent = True
+
+
+class ChannelUnreachable(ServiceUnreachable):
+    """No connection came about: nothing was delivered, and a repeat cannot tell anybody twice."""
 
 
 class SendOutcomeUnknown(OutcomeUnknown):

@@ -20,6 +20,8 @@ State = OutboxMessage.State
 
 LEASE_SECONDS = 60
 MAX_ATTEMPTS = 10
+# One a minute: the channel may be out of reach for a day, and nobody was told anything meanwhile.
+OUTAGE_ATTEMPTS = 1440
 
 
 def tell(
@@ -80,13 +82,16 @@ def note_unreachable(message: OutboxMessage, error: str) -> None:
     record(message, state=State.UNREACHABLE, error=error)
 
 
-def note_failed(message: OutboxMessage, error: str, *, permanent: bool) -> None:
-    """Try again later with back-off; give up when repeating cannot help or was tried often enough."""
+def note_failed(message: OutboxMessage, error: str, *, permanent: bool, is_outage: bool = False) -> None:
+    """Try again later with back-off; give up when repeating cannot help or was tried often enough.
+
+    In an outage nothing was sent for certain: then tries go on for a day, each minute.
+    """
     attempts = message.attempts + 1
-    if permanent or attempts >= MAX_ATTEMPTS:
+    if permanent or attempts >= (OUTAGE_ATTEMPTS if is_outage else MAX_ATTEMPTS):
         record(message, state=State.FAILED, attempts=attempts, error=error)
         return
-    wait = timedelta(seconds=min(2**attempts, 600))
+    wait = timedelta(seconds=min(2 ** min(attempts, 10), 60 if is_outage else 600))
     record(message, attempts=attempts, error=error, next_try_at=clock.now() + wait)
 
 

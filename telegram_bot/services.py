@@ -27,8 +27,10 @@ log = logging.getLogger(__name__)
 State = Update.State
 
 MAX_ATTEMPTS = 6
-# One a minute: Telegram may be away for a day, and what was asked before still gets its answer.
+# One a minute: Telegram may be out of reach for a day, and what was asked before still gets its answer.
 OUTAGE_TRIES = 1440
+# Some seven minutes: an answer whose delivery is unknown may arrive each time.
+UNKNOWN_TRIES = 12
 
 
 @dataclass(frozen=True)

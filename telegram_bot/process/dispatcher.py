@@ -10,7 +10,7 @@ from structlog.contextvars import bind_contextvars
 from accounts import services as accounts
 from accounts.models import User
 from core import correlation
-from core.errors import OutsideError
+from core.errors import OutsideError, ServiceUnreachable
 from notifications.errors import RecipientUnreachable, TokenRefused
 from notifications.kinds import Rendered
 from telegram_bot import screens, services
@@ -121,9 +121,9 @@ class Dispatcher:
             return
         except OutsideError as failed:
             log.warning("update %s has no answer yet: %s", update.update_id, failed)
-            if await self._note_failed(
-                update, str(failed), permanent=failed.permanent, most_tries=services.OUTAGE_TRIES
-            ):
+            is_outage = isinstance(failed, ServiceUnreachable)
+            most = services.OUTAGE_TRIES if is_outage else services.UNKNOWN_TRIES
+            if await self._note_failed(update, str(failed), permanent=failed.permanent, most_tries=most):
                 await self._apologise(update)
             return
         self._answered.append(update.update_id)

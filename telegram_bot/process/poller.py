@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
-from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError, TimedOut
+from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
 from core.services import note_health
 from notifications.channels.transport import AiohttpRequest
@@ -38,10 +38,16 @@ WEBHOOK_SET = (
 
 
 class Poller:
-    def __init__(self, database: DatabaseThreads, dispatcher: Dispatcher) -> None:
+    def __init__(
+        self,
+        database: DatabaseThreads,
+        dispatcher: Dispatcher,
+        *,
+        read_seconds: float = POLL_SECONDS + 10,
+    ) -> None:
         self._database = database
         self._dispatcher = dispatcher
-        self._request = AiohttpRequest(connections=1, read_seconds=POLL_SECONDS + 10)
+        self._request = AiohttpRequest(connections=1, read_seconds=read_seconds)
         self._offset = 0
         self._failures = 0
         self._noted_at = -NOTE_SECONDS
@@ -65,8 +71,6 @@ class Poller:
             await self._wait_out(WEBHOOK_SET if "webhook" in str(conflict) else OTHER_POLLER, log.error)
         except RetryAfter as asked:
             await self._wait_out(f"Telegram asks to wait: {asked.message}", log.warning)
-        except TimedOut:
-            self._failures = 0  # a long poll that ends without an answer is nothing to wait for
         except (TelegramError, ValueError) as failed:
             await self._wait_out(f"Telegram does not answer: {failed}", log.warning)
         except (DatabaseError, InterfaceError) as failed:
@@ -80,7 +84,7 @@ class Poller:
             self._offset = max(update.update_id for update in stored) + 1
             self._dispatcher.feed(stored)
         if self._failures or time.monotonic() > self._noted_at + NOTE_SECONDS:
-            await self._database.run(note_health, HEALTH, is_up=True)
+            await self._note(is_up=True)
             self._noted_at = time.monotonic()
         self._failures = 0
 
@@ -97,11 +101,11 @@ class Poller:
         if self._failures in (1, 10) or self._failures % 100 == 0:
             say(trouble)
         if is_noted:
-            await self._note_trouble(trouble)
+            await self._note(is_up=False, error=trouble)
         await asyncio.sleep(min(0.5 * 2 ** min(self._failures, 6), 15))
 
-    async def _note_trouble(self, trouble: str) -> None:
+    async def _note(self, *, is_up: bool, error: str = "") -> None:
         try:
-            await self._database.run(note_health, HEALTH, is_up=False, error=trouble)
+            await self._database.run(note_health, HEALTH, is_up=is_up, error=error)
         except (DatabaseError, InterfaceError) as failed:
             log.warning("health was not noted: %s", failed)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import socket
+import time
 import uuid
 
 from django.conf import settings
@@ -36,6 +37,8 @@ class BotProcess:
 
     def __init__(self) -> None:
         self._database = DatabaseThreads()
+        # A thread of its own: the lease must not wait in line behind a flood of updates.
+        self._lease_database = DatabaseThreads(1)
         self._token = uuid.uuid4()
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
         self._stopping = asyncio.Event()
@@ -45,39 +48,53 @@ class BotProcess:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Run until stopped. Raises InstallationMismatch or TokenIsWrong: a person has to act."""
-        await self._database.run(require_installation)
+        """Run until stopped. Raises InstallationMismatch or TokenIsWrong: a person has to act.
+
+        A database or a Telegram that is away is waited for.
+        """
         try:
             while not self._stopping.is_set():
-                if not await self._holds_lease():
-                    await self._pause(1)
-                    continue
-                log.info("active as %s", self._holder)
                 try:
-                    await self._be_active()
-                except InvalidToken:  # its text holds the token
-                    raise TokenIsWrong(WRONG_TOKEN) from None
-                except TelegramError as failed:
-                    log.warning("Telegram does not answer: %s", failed)
-                    await self._database.run(note_health, HEALTH, is_up=False, error=str(failed))
+                    await self._take_part()
+                except (DatabaseError, InterfaceError) as failed:
+                    still_turning("bot")
+                    log.warning("the bot waits for the database: %s", failed)
                     await self._pause(2)
         finally:
             await self._give_up_lease()
             self._database.close()
+            self._lease_database.close()
+
+    async def _take_part(self) -> None:
+        await self._database.run(require_installation)
+        if not await self._holds_lease():
+            await self._pause(1)
+            return
+        try:
+            await self._be_active()
+        except InvalidToken:  # its text holds the token
+            raise TokenIsWrong(WRONG_TOKEN) from None
+        except TelegramError as failed:
+            log.warning("Telegram does not answer: %s", failed)
+            await self._database.run(note_health, HEALTH, is_up=False, error=str(failed))
+            await self._pause(2)
 
     async def _be_active(self) -> None:
         async with make_bot() as bot:
+            # Telegram may have taken longer to answer than the lease lasts.
+            if not await self._holds_lease():
+                return
+            log.info("active as %s", self._holder)
+            if settings.TELEGRAM_MODE == "webhook":  # else the poller says so
+                await self._database.run(note_health, HEALTH, is_up=True)
             limiter = Limiter(
                 per_second=settings.TELEGRAM_MESSAGES_PER_SECOND,
                 per_chat_second=settings.TELEGRAM_CHAT_MESSAGES_PER_SECOND,
             )
             channel = TelegramChannel(bot, callback_data)
             dispatcher = Dispatcher(self._database, Delivery(channel, limiter))
-            work = [
-                dispatcher.flush_for_ever(),
-                self._watch_inbox(dispatcher),
-                OutboxSender(self._database, channel, limiter).run(),
-            ]
+            outbox = OutboxSender(self._database, channel, limiter)
+            work = [dispatcher.flush_for_ever(), self._watch_inbox(dispatcher), outbox.run()]
             if settings.TELEGRAM_MODE == "polling":
                 work.append(Poller(self._database, dispatcher).run())
             tasks = [
@@ -92,7 +109,7 @@ class BotProcess:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
-                await dispatcher.stop()
+                await asyncio.gather(outbox.stop(), dispatcher.stop())
 
     async def _watch_inbox(self, dispatcher: Dispatcher) -> None:
         """Bring in what the poller did not: rows of the webhook, of a crash, and due retries."""
@@ -105,30 +122,29 @@ class BotProcess:
             await asyncio.sleep(WATCH_SECONDS[settings.TELEGRAM_MODE])
 
     async def _keep_lease(self) -> None:
-        """Prolong the lease; return when another process has it."""
-        failures = 0
-        while True:
+        """Prolong the lease; return when another process has it, or may have it."""
+        held_until = time.monotonic() + LEASE_SECONDS
+        while time.monotonic() < held_until:
             await asyncio.sleep(RENEW_SECONDS)
+            asked_at = time.monotonic()
             try:
-                if not await self._holds_lease():
-                    log.warning("another bot process is active now; standing by")
-                    return
-                failures = 0
-            except (DatabaseError, InterfaceError) as failed:
-                failures += 1
+                async with asyncio.timeout(LEASE_SECONDS - RENEW_SECONDS):
+                    if not await self._holds_lease():
+                        break
+                held_until = asked_at + LEASE_SECONDS
+            except (DatabaseError, InterfaceError, TimeoutError) as failed:
                 log.warning("the lease was not prolonged: %s", failed)
-                if failures * RENEW_SECONDS >= LEASE_SECONDS:
-                    return
+        log.warning("another bot process is active now, or may be; standing by")
 
     async def _holds_lease(self) -> bool:
         still_turning("bot")
-        return await self._database.run(
+        return await self._lease_database.run(
             hold_lease, LEASE, holder=self._holder, token=self._token, seconds=LEASE_SECONDS
         )
 
     async def _give_up_lease(self) -> None:
         try:
-            await self._database.run(drop_lease, LEASE, token=self._token)
+            await self._lease_database.run(drop_lease, LEASE, token=self._token)
         except (DatabaseError, InterfaceError) as failed:
             log.warning("the lease runs out by itself: %s", failed)
 

@@ -1,4 +1,4 @@
-"""Updates that break something of ours, or come while it is away: nobody else waits for them, none is lost."""
+"""Updates that break something, or meet an outage: nobody else waits for them, and none is lost."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
