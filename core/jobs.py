@@ -56,10 +56,13 @@ def start(kind: str, *, subject: str, asked_by: str, params: dict[str, Any] | No
 
 @transaction.atomic
 def cancel(job_id: int) -> bool:
-    """Stop a job before its next step; tell whether it was still open."""
+    """Stop a job before its next step; tell whether it was still open.
+
+    Whoever is at a step of it loses the claim, so that what comes of the step does not open it again.
+    """
     return bool(
         Job.objects.filter(pk=job_id, state__in=Job.OPEN).update(
-            state=Job.State.CANCELLED, finished_at=clock.now()
+            state=Job.State.CANCELLED, finished_at=clock.now(), claim_token=None, claimed_until=None
         )
     )
 
@@ -96,8 +99,6 @@ def _run_step(job: Job) -> None:
         if step.is_last
         else {"state": Job.State.RUNNING}
     )
-    if Job.objects.filter(pk=job.pk, state=Job.State.CANCELLED).exists():
-        finished = {}
     record(
         job,
         cursor=step.cursor,

@@ -3,9 +3,11 @@
 from celery import shared_task
 
 from core import jobs, retention
+from core.turns import at_most
 
 
 @shared_task
+@at_most(2)  # so that a long job does not keep a short one waiting
 def run_jobs() -> int:
     return jobs.run_due()
 

@@ -120,6 +120,19 @@ def test_a_job_cancelled_during_its_last_step_stays_cancelled(db, counting):
     assert job.state == "cancelled"
 
 
+def test_a_job_cancelled_during_a_step_that_fails_stays_cancelled(db, counting):
+    job = start()
+
+    def failing(found: Job) -> Step:
+        jobs.cancel(found.pk)
+        raise OutsideError("no", permanent=True)
+
+    jobs.register("count", failing)
+    jobs.run_due()
+    job.refresh_from_db()
+    assert job.state == "cancelled"
+
+
 def test_an_unknown_kind_is_a_mistake_of_ours(db):
     with pytest.raises(KeyError, match="no job of kind 'nonsense'"):
         jobs.start("nonsense", subject="", asked_by="olga")
