@@ -27,15 +27,17 @@ def release(panel: Panel) -> int:
     return _in_batches(list(keys.values_list("pk", flat=True)), next_try_at=None)
 
 
-def release_leaving() -> int:
-    """Have accounts removed that are still to leave a panel which answers; return how many there are.
+def release_misplaced() -> int:
+    """Have accounts moved or removed that should not be where they are; return how many there are.
 
-    The sweep behind a removal that waited for a panel: such an access is not kept dirty meanwhile.
+    The sweep behind a removal that waited for a panel, which keeps no access dirty, and behind a panel given
+    up while an access was being applied to it, or while its accesses were being marked.
     """
-    leaving = PanelAccount.objects.filter(
-        placement=PanelAccount.Placement.LEAVING, panel__is_up=True, access__is_dirty=False
-    ).exclude(panel__state=Panel.State.OFF)
-    return mark_dirty(list(leaving.values_list("access_id", flat=True)))
+    to_leave = Q(placement=PanelAccount.Placement.LEAVING, panel__is_up=True)
+    given_up = Q(placement__in=PanelAccount.LIVE, panel__state__in=[Panel.State.LOST, Panel.State.OFF])
+    misplaced = (to_leave & ~Q(panel__state=Panel.State.OFF)) | given_up
+    accounts = PanelAccount.objects.filter(misplaced, access__is_dirty=False)
+    return mark_dirty(list(accounts.values_list("access_id", flat=True)))
 
 
 def _in_batches(access_ids: Iterable[int], **values: object) -> int:

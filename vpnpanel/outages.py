@@ -54,7 +54,7 @@ def probe() -> list[Panel]:
     require_installation()
     looks = look_at_all(Panel.objects.exclude(state=Panel.State.OFF))
     back = [seen.panel for seen in looks if _note(seen)]
-    backlog.release_leaving()
+    backlog.release_misplaced()
     return back
 
 

@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from core.turns import at_most
 from vpnpanel import outages, reconciler, services, sync
 
 
@@ -11,15 +12,17 @@ def reconcile_access(access_id: int) -> bool:
 
 
 @shared_task
+@at_most(1)
 def reconcile_due() -> int:
     return reconciler.reconcile_due()
 
 
 @shared_task
+@at_most(1)
 def probe_panels() -> int:
     back = outages.probe()
     if back:
-        reconciler.reconcile_due()
+        reconcile_due()
     return len(back)
 
 
