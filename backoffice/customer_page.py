@@ -48,6 +48,7 @@ class GrantLine:
     grant: Grant
     days: str
     why: str
+    by: str
 
 
 @dataclass(frozen=True)
@@ -137,9 +138,9 @@ def _placement(access: Access, account: PanelAccount, now: datetime) -> Placemen
 def _grant_line(grant: Grant) -> GrantLine:
     kind = grant.source.partition(":")[0]
     names = {"trial": _("Trial"), "staff": _("By staff")}
-    return GrantLine(
-        grant, f"{grant.seconds / DAY.total_seconds():g}", grant.reason or names.get(kind, grant.source)
-    )
+    days = f"{grant.seconds / DAY.total_seconds():g}"
+    why = grant.reason or names.get(kind, grant.source)
+    return GrantLine(grant, days, why, by=timeline.who(grant.actor))
 
 
 def _differences(access: Access, account: PanelAccount, now: datetime) -> list[str]:

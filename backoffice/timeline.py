@@ -49,6 +49,11 @@ TOLD = {
     "customer_banned": gettext_lazy("access is closed"),
     "customer_unbanned": gettext_lazy("access is open again"),
 }
+ACTORS = {
+    "customer": gettext_lazy("customer"),
+    "schedule": gettext_lazy("by schedule"),
+    "command line": gettext_lazy("command line"),
+}
 MESSAGE_TONES = {"sent": "success", "pending": "info", "failed": "danger", "unreachable": "warning"}
 UPDATE_TONES = {"received": "info", "decided": "info", "dead": "danger"}
 
@@ -93,9 +98,14 @@ def of(customer: User, *, page: int, may_see: Callable[[str], bool]) -> Timeline
     return Timeline(shown, page, has_next=len(entries) > page * PER_PAGE and page < MOST_PAGES)
 
 
+def who(actor: str) -> str:
+    """Return an actor as staff read it: a word for the shop's own, the sign-in name for people."""
+    return str(ACTORS.get(actor, actor))
+
+
 def _event(row: AuditEvent) -> Entry:
     title, icon = EVENTS.get(row.action, (row.action, "history"))
-    return Entry(row.created_at, str(title), icon, row, page_of(row), actor=row.actor, text=_said(row.data))
+    return Entry(row.created_at, str(title), icon, row, page_of(row), who(row.actor), _said(row.data))
 
 
 def _said(data: dict[str, Any]) -> str:
