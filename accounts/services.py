@@ -8,6 +8,7 @@ from django.db.models import Q
 from accounts.errors import NoSuchCustomer
 from accounts.models import AuditEvent, User
 from core import clock
+from core.rows import insert_missing
 
 LANGUAGES = ("en", "ru")
 RUSSIAN_READERS = ("ru", "be", "uk", "kk", "uz", "ky", "tg", "az", "hy")
@@ -70,12 +71,10 @@ def _welcome(telegram_id: int, names: dict[str, str], language_code: str, payloa
         password="!",
         **names,
     )
-    User.objects.bulk_create([new], ignore_conflicts=True)
-    customer = User.objects.select_for_update(no_key=True).get(telegram_id=telegram_id)
-    is_new = customer.seen_at == now
-    if is_new:
-        note(customer, "customer.arrived", actor="customer", data={"payload": payload} if payload else {})
-    return customer, is_new
+    if not insert_missing(new):  # another process was faster
+        return User.objects.select_for_update(no_key=True).get(telegram_id=telegram_id), False
+    note(new, "customer.arrived", actor="customer", data={"payload": payload} if payload else {})
+    return new, True
 
 
 SEEN_EVERY_SECONDS = 300

@@ -10,5 +10,9 @@ class BadUpdate(ShopError):
 WRONG_TOKEN = "Telegram does not know TELEGRAM_BOT_TOKEN. Copy it again from @BotFather."
 
 
+class DecidedBefore(ShopError):
+    """What the update asks for is done already; nothing of a second time may stay."""
+
+
 class TokenIsWrong(ShopError):
     """Telegram does not know TELEGRAM_BOT_TOKEN."""

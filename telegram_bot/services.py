@@ -17,7 +17,7 @@ from core.retention import empty_in_batches
 from notifications.kinds import Rendered
 from referrals import services as referrals
 from telegram_bot import handlers, screens
-from telegram_bot.errors import BadUpdate
+from telegram_bot.errors import BadUpdate, DecidedBefore
 from telegram_bot.intents import Intent, Kind, Sender, chat_of, read
 from telegram_bot.models import Update
 from telegram_bot.screens import Shown
@@ -99,23 +99,38 @@ def decide(update: Stored) -> Rendered | None:
     if update.intent.kind in (Kind.IGNORED, Kind.MEMBER):
         _settle_silently(update)
         return None
-    with transaction.atomic():
-        customer = _arrive(update.intent)
-        shown = _decide_once(update, customer)
-    if shown is None:
-        return None
+    try:
+        customer, shown = _decide_once(update)
+    except DecidedBefore:
+        return _show_again(update)
     return screens.render(customer, shown)
 
 
-def _decide_once(update: Stored, customer: User) -> Shown | None:
-    """Mark first: the conditional UPDATE is the lock that a second process waits for and then misses."""
-    hit = _rows(update).filter(state=State.RECEIVED).update(state=State.DECIDED, decided_at=clock.now())
-    if not hit:
-        kept = _rows(update).filter(state=State.DECIDED).values_list("screen", flat=True).first()
-        return screens.unpack(kept) if kept else None
+@transaction.atomic
+def _decide_once(update: Stored) -> tuple[User, Shown]:
+    """Act, then mark: the conditional UPDATE is the lock, and who misses it undoes everything.
+
+    Raises DecidedBefore.
+    """
+    customer = _arrive(update.intent)
     shown = handlers.respond(customer, update.intent)
-    _rows(update).update(screen=screens.pack(shown))
-    return shown
+    hit = (
+        _rows(update)
+        .filter(state=State.RECEIVED)
+        .update(state=State.DECIDED, decided_at=clock.now(), screen=screens.pack(shown))
+    )
+    if not hit:
+        raise DecidedBefore(f"update {update.update_id} was decided before")
+    return customer, shown
+
+
+def _show_again(update: Stored) -> Rendered | None:
+    kept = _rows(update).filter(state=State.DECIDED).values_list("screen", flat=True).first()
+    if not kept:
+        return None
+    with transaction.atomic():
+        customer = _arrive(update.intent)
+    return screens.render(customer, screens.unpack(kept))
 
 
 def _arrive(intent: Intent) -> User:
