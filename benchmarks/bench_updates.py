@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,17 +20,21 @@ from benchmarks.stage import (
     TOKEN,
     Telegram,
     answers,
+    cpu_seconds,
     database,
     median,
     percentile,
     process,
+    server_cpu_seconds,
     shop_settings,
     wait_until,
     write_figures,
 )
 
 PACKAGES = ROOT / "benchmarks" / ".packages"
+SERVER = os.environ.get("TEST_DATABASE_URL", "")
 PER_SECOND = 20
+Process = subprocess.Popen[bytes]
 customers = itertools.count(700_000_001)
 
 
@@ -48,17 +52,23 @@ WHOLE, QUICK = Size(3, 3000, 20), Size(1, 1000, 8)
 class Round:
     per_second: float
     times: list[float]
+    bot_ms: float  # processor time for one update at saturation, in the bot and in the database
+    database_ms: float
 
     def at(self, share: float) -> float:
         return percentile(self.times, share) * 1000
 
 
-def measure(telegram: Telegram, start: Callable[[], "contextmanager[object]"], size: Size) -> Round:
+def measure(telegram: Telegram, start: Callable[[], AbstractContextManager[Process]], size: Size) -> Round:
     telegram.reset()
     for _ in range(size.waiting):
         telegram.say_start(next(customers))
-    with start():
+    with start() as running:
+        wait_until(lambda: telegram.count() >= 50, 60, "the first answers", pause=0.2)
+        done, bot_cpu, server_cpu = telegram.count(), cpu_seconds(running.pid), server_cpu_seconds(SERVER)
         wait_until(lambda: telegram.count() >= size.waiting, 180, "all answers", pause=0.5)
+        done = telegram.count() - done
+        bot_cpu, server_cpu = cpu_seconds(running.pid) - bot_cpu, server_cpu_seconds(SERVER) - server_cpu
         came = sorted(telegram.answered().values())
         # Without the first and last tenth: neither the start nor the thinning end.
         first, last = len(came) // 10, len(came) * 9 // 10
@@ -66,7 +76,7 @@ def measure(telegram: Telegram, start: Callable[[], "contextmanager[object]"], s
         time.sleep(2)
         telegram.emu("DELETE", "calls")
         times = open_loop(telegram, size.seconds)
-    return Round(per_second, times)
+    return Round(per_second, times, 1000 * bot_cpu / done, 1000 * server_cpu / done)
 
 
 def open_loop(telegram: Telegram, seconds: int) -> list[float]:
@@ -83,7 +93,7 @@ def open_loop(telegram: Telegram, seconds: int) -> list[float]:
 
 
 @contextmanager
-def shop(telegram: Telegram, folder: Path) -> Iterator[object]:
+def shop(telegram: Telegram, folder: Path) -> Iterator[Process]:
     with database() as url:
         settings = shop_settings(telegram, url, folder)
         clean = {**settings, "PATH": os.environ["PATH"]}
@@ -95,7 +105,7 @@ def shop(telegram: Telegram, folder: Path) -> Iterator[object]:
 
 
 @contextmanager
-def rival(telegram: Telegram, folder: Path) -> Iterator[object]:
+def rival(telegram: Telegram, folder: Path) -> Iterator[Process]:
     with database() as url:
         settings = {
             "PYTHONPATH": str(PACKAGES),
@@ -118,7 +128,9 @@ def row(name: str, rounds: list[Round]) -> str:
     figures = [median([each.per_second for each in rounds])]
     figures += [median([each.at(share) for each in rounds]) for share in (0.5, 0.95, 0.99)]
     single = ", ".join(f"{each.per_second:.0f}" for each in rounds)
-    return f"| {name} | {figures[0]:.0f} ({single}) | " + " | ".join(f"{f:.0f}" for f in figures[1:]) + " |"
+    cpu = [median([each.bot_ms for each in rounds]), median([each.database_ms for each in rounds])]
+    cells = [f"{figure:.0f}" for figure in figures[1:]] + [f"{figure:.1f}" for figure in cpu]
+    return f"| {name} | {figures[0]:.0f} ({single}) | {' | '.join(cells)} |"
 
 
 def main() -> None:
@@ -141,10 +153,16 @@ def main() -> None:
         for _ in range(size.rounds):
             for name, start in starts.items():
                 found[name].append(measure(telegram, lambda start=start: start(telegram, folder), size))
-    lines = [
-        "| bot | updates/s (each round) | p50, ms | p95, ms | p99, ms |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+    titles = (
+        "bot",
+        "updates/s (rounds)",
+        "p50, ms",
+        "p95, ms",
+        "p99, ms",
+        "CPU in bot, ms",
+        "in database, ms",
+    )
+    lines = [f"| {' | '.join(titles)} |", "|" + " --- |" * len(titles)]
     lines += [row(name, rounds) for name, rounds in found.items()]
     if options.quick or options.only:
         sys.stdout.write("\n".join(lines) + "\n")

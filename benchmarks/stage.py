@@ -136,6 +136,29 @@ def answers(url: str) -> bool:
         return False
 
 
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time a process has used so far, children that ended included."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(int(each) for each in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+
+
+def server_cpu_seconds(database_url: str) -> float:
+    """Return the processor time of the PostgreSQL server behind the address, with all its processes."""
+    with psycopg.connect(database_url) as connection:
+        backend = connection.execute("SELECT pg_backend_pid()").fetchone()
+        assert backend is not None
+        server = parent_of(backend[0])
+    pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+    return cpu_seconds(server) + sum(cpu_seconds(pid) for pid in pids if parent_of(pid) == server)
+
+
+def parent_of(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[min(int(len(values) * share), len(values) - 1)]
 
