@@ -7,6 +7,7 @@ import pytest
 from core.services import claim_installation
 from sandbox.server import SandboxThread
 from scripts.compile_locale import compile_all
+from tests import outside_calls
 from tests.world import PanelWorld, TelegramWorld
 
 
@@ -14,6 +15,14 @@ def pytest_configure() -> None:
     """Compile the translations, so that no test meets those of yesterday."""
     if errors := compile_all():
         raise pytest.UsageError("\n".join(errors))
+    outside_calls.watch()
+
+
+@pytest.fixture(autouse=True)
+def no_outside_call_in_a_transaction() -> Iterator[None]:
+    outside_calls.seen.clear()
+    yield
+    assert not outside_calls.seen, f"called while a transaction was open: {outside_calls.seen}"
 
 
 @pytest.fixture(scope="session")
