@@ -16,4 +16,3 @@ class BackofficeSite(UnfoldAdminSite):
     index_title = _("Home")
     index_template = "backoffice/home.html"
     enable_nav_sidebar = True
-    site_url = None  # nothing stands at the root of the web role

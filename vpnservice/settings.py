@@ -242,6 +242,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_TITLE": SHOP_NAME,
     "SITE_HEADER": SHOP_NAME,
     "SITE_SYMBOL": "vpn_key",
+    "SITE_URL": None,  # nothing stands at the root of the web role
     "SITE_FAVICONS": [{"rel": "icon", "href": lambda request: static("backoffice/icon.svg")}],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
