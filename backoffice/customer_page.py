@@ -70,8 +70,7 @@ def context_of(customer: User, request: HttpRequest) -> dict[str, Any]:
     """Return what the customer's page shows to this member of staff."""
     may_see = request.user.has_perm
     invited = Referral.objects.filter(inviter=customer).select_related("invited").order_by("-id")
-    page = request.GET.get("page", "1")
-    story = timeline.of(customer, page=int(page) if page.isdigit() else 1, may_see=may_see)
+    story = timeline.of(customer, page=_asked_page(request), may_see=may_see)
     _offer_retries(story, request)
     return {
         "customer": customer,
@@ -81,6 +80,13 @@ def context_of(customer: User, request: HttpRequest) -> dict[str, Any]:
         "invited_count": invited.count(),
         "timeline": story,
     }
+
+
+def _asked_page(request: HttpRequest) -> int:
+    try:
+        return int(request.GET.get("page", "1"))
+    except ValueError:
+        return 1
 
 
 def _cards(customer: User, request: HttpRequest) -> list[Card]:

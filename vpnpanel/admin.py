@@ -155,9 +155,8 @@ class PanelAdmin(KeptAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        extra = (
-            {"panel_parts": panel_parts(object_id)} if request.method == "GET" and object_id.isdigit() else {}
-        )
+        panel = self.get_object(request, object_id) if request.method == "GET" else None
+        extra = {"panel_parts": panel_parts(panel)} if panel is not None else {}
         return super().change_view(request, object_id, form_url, {**extra, **(extra_context or {})})
 
     @column(_("state"), tones=STATES, ordering="state")
@@ -173,15 +172,15 @@ class PanelAdmin(KeptAdmin):
         return f"{panel.load} / {panel.capacity}" if panel.capacity else str(panel.load)
 
 
-def panel_parts(panel_id: str) -> dict[str, Any]:
+def panel_parts(panel: Panel) -> dict[str, Any]:
     """Return what stands on a panel's page above its form: its last syncs, jobs and newest accounts."""
-    accounts = PanelAccount.objects.filter(panel_id=panel_id).select_related("access__user")
+    accounts = PanelAccount.objects.filter(panel=panel).select_related("access__user")
     return {
-        "panel": Panel.objects.filter(pk=panel_id).first(),
-        "syncs": list(SyncRun.objects.filter(panel_id=panel_id)[:5]),
-        "jobs": list(Job.objects.filter(kind__in=(checkup.KIND, sync.KIND), subject=panel_id)[:5]),
+        "panel": panel,
+        "syncs": list(SyncRun.objects.filter(panel=panel)[:5]),
+        "jobs": list(Job.objects.filter(kind__in=(checkup.KIND, sync.KIND), subject=str(panel.pk))[:5]),
         "accounts": list(accounts.order_by("-id")[:10]),
-        "accounts_url": f"{page_of(PanelAccount)}?panel__id__exact={panel_id}",
+        "accounts_url": f"{page_of(PanelAccount)}?panel__id__exact={panel.pk}",
     }
 
 
