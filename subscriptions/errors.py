@@ -17,7 +17,7 @@ class NoSuchGrant(ShopError):
 
 
 class SourceTaken(ShopError):
-    """The source already stands behind time given to another subscription."""
+    """The source already stands behind other time: of another subscription, or another amount."""
 
 
 class NoTrial(InvalidTransition):

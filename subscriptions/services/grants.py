@@ -125,20 +125,24 @@ def extend_by_staff(
 ) -> Grant:
     """Give whole days for a reason of the staff's, and tell the customer.
 
-    Safe to repeat: one form gives once. Raises NoSuchSubscription, and ValueError for no reason or days that
-    are not 1 to 3660.
+    Safe to repeat: one form gives once. Raises NoSuchSubscription, SourceTaken if the form gave other days
+    already, and ValueError for no reason or days that are not 1 to 3660.
     """
     if not 1 <= days <= MOST_STAFF_DAYS:
         raise ValueError(f"days must be 1 to {MOST_STAFF_DAYS}")
     if not reason.strip():
         raise ValueError("a reason is needed")
+    seconds = days * int(DAY.total_seconds())
     grant = give(
         subscription_id,
         source=f"staff:{form_uuid}",
-        seconds=days * int(DAY.total_seconds()),
+        seconds=seconds,
         actor=actor,
         reason=reason.strip()[:300],
     )
+    if grant.seconds != seconds:  # somebody went back to a form that was used
+        given = grant.seconds // int(DAY.total_seconds())
+        raise SourceTaken(f"this form gave {given} days already; open it anew to give more")
     tell(
         grant.subscription.user,
         "subscription_extended",

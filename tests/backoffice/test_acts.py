@@ -54,6 +54,15 @@ def test_a_form_sent_twice_extends_once(client, staff, life, form):
     assert given_by_staff(life.subscription).count() == 1
 
 
+def test_a_form_that_was_used_refuses_other_days_instead_of_saying_they_were_given(
+    client, staff, life, form
+):
+    client.post(act(life.subscription, "extend"), {**form, "confirm": "1"})
+    page = client.post(act(life.subscription, "extend"), {**form, "days": 30, "confirm": "1"})
+    assert "gave 7 days already" in page.content.decode()
+    assert given_by_staff(life.subscription).get().seconds == 7 * 86_400
+
+
 def test_the_confirmation_carries_the_number_of_the_form_it_came_from(client, staff, life, form):
     first = client.get(act(life.subscription, "extend")).context["form"]["form_uuid"].value()
     page = client.post(act(life.subscription, "extend"), {**form, "form_uuid": first})
@@ -183,6 +192,12 @@ def test_an_act_of_a_row_that_is_not_there_is_not_found(client, staff, life):
     missing = reverse("admin:subscriptions_subscription_act", args=[10**6, "extend"])
     assert client.get(missing).status_code == 404
     assert client.get(act(life.subscription, "explode")).status_code == 404
+
+
+@pytest.mark.parametrize("number", ["²", "x", "9" * 30])
+def test_a_panel_that_cannot_be_is_not_found(client, staff, number):
+    page = client.get(reverse("admin:vpnpanel_panel_change", args=[number]))
+    assert page.status_code == 302
 
 
 def test_acts_need_the_token_against_forgery(life):
