@@ -54,9 +54,7 @@ def test_a_form_sent_twice_extends_once(client, staff, life, form):
     assert given_by_staff(life.subscription).count() == 1
 
 
-def test_a_form_that_was_used_refuses_other_days_instead_of_saying_they_were_given(
-    client, staff, life, form
-):
+def test_a_form_that_was_used_refuses_other_days_instead_of_saying_they_were_given(client, staff, life, form):
     client.post(act(life.subscription, "extend"), {**form, "confirm": "1"})
     page = client.post(act(life.subscription, "extend"), {**form, "days": 30, "confirm": "1"})
     assert "gave 7 days already" in page.content.decode()
