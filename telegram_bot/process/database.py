@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
+from threading import Barrier
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -16,7 +17,7 @@ from django.db import connections
 
 Result = TypeVar("Result")
 
-THREADS = 4 if settings.IS_SQLITE else 8
+THREADS = 4 if settings.IS_SQLITE else 3
 
 
 class DatabaseThreads:
@@ -32,9 +33,16 @@ class DatabaseThreads:
 
     def close(self) -> None:
         """Wait for running work, then give the threads and their connections back."""
+        all_here = Barrier(self._threads)
         for _ in range(self._threads):
-            self._pool.submit(connections.close_all)
+            self._pool.submit(_close_connections, all_here)
         self._pool.shutdown(wait=True)
+
+
+def _close_connections(all_here: Barrier) -> None:
+    """Close this thread's connections. No thread leaves before the last has come, so each gets its turn."""
+    all_here.wait()
+    connections.close_all()
 
 
 def _with_connection(work: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
