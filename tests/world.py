@@ -48,9 +48,17 @@ class StandIn:
 class TelegramWorld(StandIn):
     """Pretend customers who write to the bot and press its buttons."""
 
-    def say(self, user_id: int, text: str, *, first_name: str = "Anna", language_code: str = "en", **more: Any) -> Any:
+    def say(
+        self, user_id: int, text: str, *, first_name: str = "Anna", language_code: str = "en", **more: Any
+    ) -> Any:
         return self.emu(
-            "POST", "say", user_id=user_id, first_name=first_name, language_code=language_code, text=text, **more
+            "POST",
+            "say",
+            user_id=user_id,
+            first_name=first_name,
+            language_code=language_code,
+            text=text,
+            **more,
         )
 
     def press(self, user_id: int, text: str | None = None, **more: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The main job's first story, from /start to a key that the panel really serves, and what may come between."""
+"""The main job's first story, from /start to a key the panel really serves, and what may come between."""
 
 import base64
 from datetime import timedelta
@@ -159,7 +159,7 @@ def test_foreign_accounts_stay_as_they_are(shop):
 
 
 def kept(account: dict) -> dict:
-    """What of an account does not change by itself: a panel draws addresses and tokens anew in each answer."""
+    """What in an account stays by itself: a panel draws addresses and tokens anew for each answer."""
     return {name: value for name, value in account.items() if name not in ("links", "subscription_url")}
 
 
