@@ -168,9 +168,8 @@ def save(page: Page, name: str) -> None:
     picture = Image.open(io.BytesIO(page.screenshot(animations="disabled"))).convert("RGB")
     picture.save(path, optimize=True)
     if path.stat().st_size > MOST_BYTES:
-        picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
-            path, optimize=True
-        )
+        palette = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=2)
+        picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
     sys.stdout.write(f"{path.relative_to(ROOT)}  {path.stat().st_size // 1000} kB\n")
 
 
@@ -285,6 +284,7 @@ def photograph_admin(studio: Studio) -> None:
     with studio.admin("accounts/user/") as page:
         page.get_by_role("link", name="Claire Martin").first.click()
         extend(page)
+        wait_for("the panel to follow", lambda: is_applied(page))
         save_whole(page, "admin-customer")
         address = page.url.removeprefix(studio.shop.addresses["admin"])
     with studio.admin(address, dark=True) as page:
@@ -306,6 +306,11 @@ def extend(page: Page) -> None:
     page.locator("form button[type=submit]").last.click()
     page.locator("[name=confirm]").click()
     page.get_by_text("Extended by 10 days").wait_for()
+
+
+def is_applied(page: Page) -> bool:
+    page.reload()
+    return page.get_by_text("waits", exact=True).count() == 0
 
 
 def check_panel(studio: Studio) -> None:
