@@ -17,7 +17,7 @@ from django.db import connections
 
 Result = TypeVar("Result")
 
-THREADS = 4 if settings.IS_SQLITE else 3
+THREADS = 4 if settings.IS_SQLITE else 8
 
 
 class DatabaseThreads:
