@@ -1,11 +1,13 @@
 """The one way out to services that speak JSON over HTTP: with time-outs, limits and typed errors."""
 
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 
 from core.errors import OutcomeUnknown, OutsideError, ServiceUnreachable
 
@@ -51,7 +53,7 @@ class OutsideSession:
             with self._session.request(
                 method, url, timeout=self._timeouts, allow_redirects=False, stream=True, **arguments
             ) as response:
-                raw = _read(response)
+                raw = _read(response, give_up_at=time.monotonic() + self._timeouts[1])
         except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as failed:
             raise ServiceUnreachable(f"{method} {_place(url)}: {type(failed).__name__}") from failed
         except requests.exceptions.ConnectionError as failed:
@@ -59,7 +61,7 @@ class OutsideSession:
             raise error(f"{method} {_place(url)}: connection failed") from failed
         except requests.exceptions.InvalidURL as failed:
             raise OutsideError(f"{method}: the address is not valid", permanent=True) from failed
-        except (requests.exceptions.RequestException, OSError) as failed:
+        except (requests.exceptions.RequestException, HTTPError, OSError) as failed:
             raise OutcomeUnknown(f"{method} {_place(url)}: {type(failed).__name__}") from failed
         return _answer(response, raw)
 
@@ -68,11 +70,16 @@ class OutsideSession:
         self._session.close()
 
 
-def _read(response: requests.Response) -> bytes:
-    """Read the whole body, so that the connection can be used again, but never more than the limit."""
+def _read(response: requests.Response, *, give_up_at: float) -> bytes:
+    """Read the whole body, so that the connection can be used again, but never more than the limit.
+
+    As it comes: an answer that trickles in would keep every single read within its time-out, for ever.
+    """
     parts: list[bytes] = []
     size = 0
-    for part in response.iter_content(2**16):
+    while part := response.raw.read1(2**16, decode_content=True):
+        if time.monotonic() > give_up_at:
+            raise OutcomeUnknown(f"{_place(response.url)}: the answer does not end")
         parts.append(part)
         size += len(part)
         if size > MAX_ANSWER_BYTES:

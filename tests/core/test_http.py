@@ -1,8 +1,11 @@
 """The way out: what is certain not to have happened, what may have, and no call without an end."""
 
+import gzip
+import json
 import socket
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -73,6 +76,35 @@ def test_silence_ends_after_the_time_out(session):
     with pytest.raises(OutcomeUnknown):
         session.call("GET", serve(b"", wait=5))
     assert time.monotonic() - began < 4
+
+
+def test_an_answer_that_trickles_in_ends_too(session):
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def trickle() -> None:
+        connection, _ = listener.accept()
+        with connection, listener, suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+            for _ in range(40):
+                connection.sendall(b"x")
+                time.sleep(0.2)
+
+    threading.Thread(target=trickle, daemon=True).start()
+    began = time.monotonic()
+    with pytest.raises(OutcomeUnknown, match="does not end"):
+        session.call("GET", f"http://127.0.0.1:{listener.getsockname()[1]}")
+    assert time.monotonic() - began < 4
+
+
+def test_packed_and_chunked_answers_are_read_whole(session):
+    text = json.dumps({"a": "x" * 300_000}).encode()
+    packed = gzip.compress(text)
+    chunks = b"".join(
+        b"%x\r\n%s\r\n" % (len(part), part)
+        for part in (packed[at : at + 7] for at in range(0, len(packed), 7))
+    )
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert session.call("GET", serve(head + chunks + b"0\r\n\r\n")).text == text.decode()
 
 
 def test_a_redirect_is_an_answer_not_a_way(session):
