@@ -13,6 +13,7 @@ from telegram_bot.intents import Origin
 log = logging.getLogger(__name__)
 
 QUICK_TRIES = 3
+REPLACED_KEPT = 2000  # only presses made before the replacement was seen ask for it: seconds, not hours
 
 
 class Delivery:
@@ -21,6 +22,7 @@ class Delivery:
     def __init__(self, channel: TelegramChannel, limiter: Limiter) -> None:
         self._channel = channel
         self._limiter = limiter
+        self._replaced: dict[tuple[int, int], Origin] = {}
 
     async def show(self, chat_id: int, screen: Rendered, origin: Origin | None) -> None:
         """Show the screen. Raises the errors of notifications.errors once repeating at once makes no sense.
@@ -48,15 +50,31 @@ class Delivery:
             log.info("a press was not answered: %s", failed)
 
     async def _show_once(self, chat_id: int, screen: Rendered, origin: Origin | None) -> None:
-        if origin is not None and origin.has_photo == (screen.photo is not None):
+        origin = self._now_at(chat_id, origin)
+        has_photo = screen.photo is not None
+        is_gone = False
+        if origin is not None and origin.has_photo == has_photo:
             try:
                 await self._channel.edit(chat_id, origin.message_id, screen)
                 return
             except MessageGone:
-                origin = None
-        await self._channel.send(chat_id, screen)
+                is_gone = True
+        message_id = await self._channel.send(chat_id, screen)
         if origin is not None:
-            await self._remove(chat_id, origin.message_id)
+            self._note_replaced(chat_id, origin, Origin(message_id, has_photo))
+            if not is_gone:
+                await self._remove(chat_id, origin.message_id)
+
+    def _now_at(self, chat_id: int, origin: Origin | None) -> Origin | None:
+        """Follow a message to what replaced it: whoever presses twice must not get two of the new one."""
+        while origin is not None and (after := self._replaced.get((chat_id, origin.message_id))):
+            origin = after
+        return origin
+
+    def _note_replaced(self, chat_id: int, before: Origin, after: Origin) -> None:
+        self._replaced[chat_id, before.message_id] = after
+        if len(self._replaced) > REPLACED_KEPT:
+            del self._replaced[next(iter(self._replaced))]
 
     async def _remove(self, chat_id: int, message_id: int) -> None:
         """Take the replaced message away; the new one is there, so a failure is not worth a repeat."""

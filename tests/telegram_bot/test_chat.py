@@ -4,7 +4,7 @@ from accounts.models import User
 from referrals.models import Referral
 from referrals.services import code_of
 from telegram_bot.models import Update
-from tests.factories import make_customer
+from tests.factories import make_customer, make_subscription, serve
 from tests.shop import buttons, wait_for, wait_for_answer
 
 ANNA = 5_001
@@ -65,6 +65,17 @@ def test_screens_change_in_place(bot, telegram):
         telegram.press(ANNA, press)
         wait_for_answer(telegram, ANNA, shown)
     assert len(telegram.answers(ANNA)) == 1
+
+
+def test_pressing_twice_for_the_key_shows_it_once(bot, telegram):
+    serve(make_subscription(make_customer(telegram_id=ANNA)))
+    telegram.say(ANNA, "/menu")
+    menu = wait_for_answer(telegram, ANNA, "Your VPN works")
+    for phone in ("one", "two"):
+        telegram.press(ANNA, "🔑 My key", message_id=menu["message_id"], phone=phone)
+    wait_for(lambda: Update.objects.filter(state="answered", kind="callback_query").count() == 2)
+    (only,) = telegram.answers(ANNA)
+    assert "photo" in only
 
 
 def test_plans_show_price_contents_and_saving(bot, telegram):
