@@ -30,7 +30,7 @@ def why_web_is_ill() -> str:
 
 
 def why_role_is_ill(role: str) -> str:
-    mark = Path(tempfile.gettempdir()) / f"shop-{role}-alive"
+    mark = Path(tempfile.gettempdir()) / f"shop-{os.getuid()}-{role}-alive"
     if not mark.exists():
         return f"{mark} is not there: the role has not started to work"
     silent = time.time() - mark.stat().st_mtime
