@@ -45,7 +45,7 @@ class Size:
     seconds: int  # how long 20 customers a second come, for the times
 
 
-WHOLE, QUICK = Size(3, 3000, 20), Size(1, 1000, 8)
+WHOLE, QUICK = Size(3, 1500, 15), Size(1, 1000, 8)
 
 
 @dataclass(frozen=True)
