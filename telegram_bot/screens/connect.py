@@ -59,7 +59,7 @@ def _guide(platform: Platform, link: str) -> Rendered:
     steps = [
         _("1. Install %(app)s.") % {"app": app},
         _("2. Copy your link with the button below.") if link else _("2. Get your key and copy its link."),
-        _("3. In the app press ＋ and choose “From clipboard”, or scan the QR code of your key."),
+        _("3. In the app press + and choose “From clipboard”, or scan the QR code of your key."),
         _("4. Press the big button. Done."),
     ]
     install = Button(_("⬇️ Install %(app)s") % {"app": platform.app}, url=platform.store)
