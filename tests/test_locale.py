@@ -26,7 +26,7 @@ MESSAGES = [
 PLACEHOLDER = re.compile(r"%\(\w+\)[#0+ -]*[\d.]*[a-z]|%[sd]|\{\w*\}")
 CYRILLIC = re.compile("[а-яё]", re.I)
 TAG = re.compile(r"</?[a-z][^>]*>")
-SIGN = re.compile(r"^\s+|\s+$|\n|[\u2190-\u2bff\uff0b‹\U0001f300-\U0001faff]")
+SIGN = re.compile(r"^\s+|\s+$|\n|[\u2190-\u2bff‹\U0001f300-\U0001faff]")
 # Names, and what people type or read in a program as it stands.
 NAMES = {"VPN", "Telegram", "ID", "QR", "cron", "expires", "expire_seconds", "subscription"}
 NAMES |= {"vless", "VLESS", "TCP", "REALITY"}
