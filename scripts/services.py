@@ -46,8 +46,9 @@ def install_missing() -> None:
     if not missing:
         return
     command = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
+    sudo = "sudo " if shutil.which("sudo") else ""
     ask = (
-        f"Run: sudo {' '.join(command)}\n"
+        f"{'Run' if sudo else 'As root run'}: {sudo}apt-get update && {sudo}{' '.join(command)}\n"
         "or set TEST_DATABASE_URL and TEST_REDIS_URL to servers that are running."
     )
     if shutil.which("apt-get") is None:
