@@ -53,7 +53,9 @@ make_venv() {
         fi
     fi
     rm -rf "$venv"
-    fail "no way to make a virtual environment with $1. Run: sudo $install   and start again."
+    how="As root run: apt-get update && $install"
+    if command -v sudo >/dev/null 2>&1; then how="Run: sudo apt-get update && sudo $install"; fi
+    fail "no way to make a virtual environment with $1. $how   and start again."
 }
 
 fingerprint() {
@@ -70,7 +72,8 @@ stamp=$venv/.installed-$list
 if [ "$(cat "$stamp" 2>/dev/null)" != "$(fingerprint)" ]; then
     say "installing $list"
     "$venv/bin/python" -m pip --version >/dev/null 2>&1 || fail "$venv has no pip: remove $venv and start again."
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$list" \
+    # Debian 12's pip builds the packages without a wheel in an outdated way, and warns of it.
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --use-pep517 -r "$list" \
         || fail "pip could not install $list (see above): check the network, then start again."
     fingerprint >"$stamp"
 fi
