@@ -81,6 +81,8 @@ def _note(seen: Look) -> bool:
         mark_down(seen.panel.pk, seen.error)
         return False
     Panel.objects.filter(pk=seen.panel.pk).update(seen_at=clock.now())
+    if seen.panel.figures_at is None:  # a new panel: staff need not wait for the next reading
+        keep_figures(seen.panel, seen.figures)
     return mark_up(seen.panel)
 
 

@@ -4,6 +4,7 @@ import threading
 import time
 
 from notifications.models import OutboxMessage
+from tests.factories import make_panel
 from tests.vpnpanel.wanted import account_of, change, want_access
 from vpnpanel import outages, reconciler, services, tasks
 from vpnpanel.models import Access, PanelAccount
@@ -183,3 +184,10 @@ def test_state_of_a_panel_is_changed_once_and_noted(panel):
     assert not reconciler.reconcile_one(access.pk)
     services.set_panel_state(panel.pk, state="open", actor="olga")
     assert reconciler.reconcile_one(access.pk)
+
+
+def test_a_new_panel_shows_its_figures_after_the_first_probe(installation, marzban):
+    panel = make_panel(marzban)
+    outages.probe()
+    panel.refresh_from_db()
+    assert panel.version.startswith("0.8") and panel.figures["accounts"] == 0
