@@ -64,6 +64,12 @@ class TelegramWorld(StandIn):
     def press(self, user_id: int, text: str | None = None, **more: Any) -> Any:
         return self.emu("POST", "press", user_id=user_id, **({"text": text} if text else {}), **more)
 
+    def press_as_shown(self, user_id: int, message: Message, text: str, *, phone: str) -> Any:
+        """Press a button of `message` as this phone shows it, whatever the bot has made of it since."""
+        rows = message["reply_markup"]["inline_keyboard"]
+        data = next(button["callback_data"] for row in rows for button in row if button["text"] == text)
+        return self.press(user_id, data=data, message_id=message["message_id"], stale=True, phone=phone)
+
     def chat(self, user_id: int) -> list[Message]:
         messages: list[Message] = self.emu("GET", f"chats/{user_id}")
         return messages

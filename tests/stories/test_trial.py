@@ -116,7 +116,7 @@ def test_two_phones_press_at_once(shop):
     shop.telegram.say(ANNA, "/start")
     menu = wait_for_answer(shop.telegram, ANNA, "Hello")
     for phone in ("one", "two", "one"):
-        shop.telegram.press(ANNA, "🎁 Try for free", message_id=menu["message_id"], phone=phone)
+        shop.telegram.press_as_shown(ANNA, menu, "🎁 Try for free", phone=phone)
     key_message(shop)
     wait_for(lambda: Update.objects.filter(state="answered").count() == 4)
     assert (Subscription.objects.count(), Grant.objects.count(), len(shop.panel.users())) == (1, 1, 1)

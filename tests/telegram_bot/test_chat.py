@@ -47,7 +47,7 @@ def test_pressing_trial_on_two_phones_gives_one(bot, telegram):
     telegram.say(ANNA, "/start")
     menu = wait_for_answer(telegram, ANNA, "Hello")
     for phone in ("one", "two"):
-        telegram.press(ANNA, "🎁 Try for free", message_id=menu["message_id"], phone=phone)
+        telegram.press_as_shown(ANNA, menu, "🎁 Try for free", phone=phone)
     wait_for(lambda: Update.objects.filter(state="answered", kind="callback_query").count() == 2)
     assert User.objects.get(telegram_id=ANNA).subscriptions.count() == 1
     assert "being activated" in telegram.answers(ANNA)[-1]["text"]
@@ -72,7 +72,7 @@ def test_pressing_twice_for_the_key_shows_it_once(bot, telegram):
     telegram.say(ANNA, "/menu")
     menu = wait_for_answer(telegram, ANNA, "Your VPN works")
     for phone in ("one", "two"):
-        telegram.press(ANNA, "🔑 My key", message_id=menu["message_id"], phone=phone)
+        telegram.press_as_shown(ANNA, menu, "🔑 My key", phone=phone)
     wait_for(lambda: Update.objects.filter(state="answered", kind="callback_query").count() == 2)
     (only,) = telegram.answers(ANNA)
     assert "photo" in only
