@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import get_language
@@ -10,6 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from core.crypto import EncryptedTextField
 from vpnpanel.models import Access, PanelGroup
+
+MOST_DAYS = 3660  # more is a slip of the finger, and far enough out there is no date
 
 
 class Plan(models.Model):
@@ -21,7 +24,7 @@ class Plan(models.Model):
     about_en = models.CharField(_("what it contains, English"), max_length=300, blank=True)
     about_ru = models.CharField(_("what it contains, Russian"), max_length=300, blank=True)
     is_trial = models.BooleanField(_("trial"), default=False)
-    days = models.PositiveSmallIntegerField(_("days"))
+    days = models.PositiveSmallIntegerField(_("days"), validators=[MaxValueValidator(MOST_DAYS)])
     traffic_limit = models.PositiveBigIntegerField(
         _("traffic, bytes"), default=0, help_text=_("0: no limit.")
     )

@@ -119,6 +119,12 @@ def test_a_price_is_changed_on_the_page_of_its_plan(client, staff):
     assert "349" in str(AuditEvent.objects.get(action="plan.changed").data)
 
 
+def test_days_beyond_the_calendar_are_refused(client, staff):
+    plan = Plan.objects.get(code="year")
+    page = client.post(change(plan), {"days": 999_999_999})
+    assert page.context["adminform"].form.errors["days"]
+
+
 def test_traffic_is_entered_in_gigabytes(client, staff):
     plan = Plan.objects.get(code="trial")
     fields = {
