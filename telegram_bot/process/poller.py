@@ -50,6 +50,7 @@ class Poller:
         self._request = AiohttpRequest(connections=1, read_seconds=read_seconds)
         self._offset = 0
         self._failures = 0
+        self._trouble = ""
         self._noted_at = -NOTE_SECONDS
 
     async def run(self) -> None:
@@ -86,7 +87,7 @@ class Poller:
         if self._failures or time.monotonic() > self._noted_at + NOTE_SECONDS:
             await self._note(is_up=True)
             self._noted_at = time.monotonic()
-        self._failures = 0
+        self._failures, self._trouble = 0, ""
 
     async def _fetch(self) -> list[dict[str, Any]]:
         """Call getUpdates by hand: we store what Telegram said, not what a library made of it."""
@@ -98,8 +99,9 @@ class Poller:
 
     async def _wait_out(self, trouble: str, say: Any, *, is_noted: bool = True) -> None:
         self._failures += 1
-        if self._failures in (1, 10) or self._failures % 100 == 0:
+        if trouble != self._trouble or self._failures == 10 or self._failures % 100 == 0:
             say(trouble)
+        self._trouble = trouble
         if is_noted:
             await self._note(is_up=False, error=trouble)
         await asyncio.sleep(min(0.5 * 2 ** min(self._failures, 6), 15))

@@ -99,6 +99,14 @@ def test_another_poller_is_named_in_clear_words(bot, telegram):
     wait_for(lambda: ServiceHealth.objects.get(name="telegram").is_up, seconds=30)
 
 
+def test_a_trouble_that_becomes_another_is_said_in_the_log(bot, telegram, caplog):
+    telegram.fail("getUpdates", "error", status=500, description="Internal", times=1)
+    telegram.fail("getUpdates", "error", status=409, description="Conflict: other getUpdates", times=1)
+    telegram.say(ANNA, "/start")  # ends the call that waits
+    wait_for(lambda: "Another process polls Telegram" in caplog.text, seconds=40)
+    assert "Telegram does not answer" in caplog.text
+
+
 def test_a_webhook_that_is_set_is_named_in_clear_words(live_db, telegram):
     claim_installation()
     bot_path = f"/bot{runner.settings.TELEGRAM_BOT_TOKEN}"
