@@ -58,7 +58,7 @@ def _row(payload: Any) -> Update:
     update_id = payload.get("update_id") if isinstance(payload, dict) else None
     if not isinstance(update_id, int) or isinstance(update_id, bool) or abs(update_id) >= 2**63:
         raise BadUpdate("an update needs a whole number as its update_id")
-    payload = _storable(payload)
+    payload = _storable(_without_own_words(payload))
     kind = next((key for key in payload if key != "update_id"), "")[:30]
     return Update(
         bot_id=settings.TELEGRAM_BOT_ID,
@@ -67,6 +67,18 @@ def _row(payload: Any) -> Update:
         kind=kind,
         payload=payload,
     )
+
+
+def _without_own_words(payload: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what our message with the pressed button said: the customer's secret link, perhaps."""
+    press = payload.get("callback_query")
+    message = press.get("message") if isinstance(press, dict) else None
+    if not isinstance(message, dict):
+        return payload
+    kept = {key: message[key] for key in ("message_id", "date", "chat") if key in message}
+    if "photo" in message:
+        kept["photo"] = []
+    return {**payload, "callback_query": {**press, "message": kept}}
 
 
 def _storable(value: Any) -> Any:

@@ -10,8 +10,9 @@ from accounts.models import AuditEvent, User
 from subscriptions.models import Subscription
 from telegram_bot import services
 from telegram_bot.errors import BadUpdate
+from telegram_bot.intents import read
 from telegram_bot.models import Update
-from tests.telegram_bot.test_intents import message, press
+from tests.telegram_bot.test_intents import BOT_MESSAGE, message, press
 
 State = Update.State
 
@@ -35,6 +36,14 @@ def test_storing_again_keeps_the_first(db):
     store(message("/start"))
     services.decide(store(message("/plans")))
     assert Update.objects.get().payload["message"]["text"] == "/start"
+
+
+def test_the_link_on_the_message_that_was_pressed_is_not_kept(db):
+    shown = {**BOT_MESSAGE, "caption": "https://shop.example.com/s/secret", "photo": [{"file_id": "x"}]}
+    stored = store(press("v1:menu", shown))
+    row = Update.objects.get()
+    assert "secret" not in str(row.payload)
+    assert read(row.payload) == stored.intent == read(press("v1:menu", shown))
 
 
 @pytest.mark.parametrize(
