@@ -72,8 +72,7 @@ def _row(payload: Any) -> Update:
 def _without_own_words(payload: dict[str, Any]) -> dict[str, Any]:
     """Leave out what our message with the pressed button said: the customer's secret link, perhaps."""
     press = payload.get("callback_query")
-    message = press.get("message") if isinstance(press, dict) else None
-    if not isinstance(message, dict):
+    if not isinstance(press, dict) or not isinstance(message := press.get("message"), dict):
         return payload
     kept = {key: message[key] for key in ("message_id", "date", "chat") if key in message}
     if "photo" in message:
