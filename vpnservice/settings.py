@@ -64,6 +64,9 @@ if IS_SQLITE:
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"]["OPTIONS"] = {
+        # Prepared statements: the same few come again and again, and parsing costs more than running them.
+        "server_side_binding": True,
+        "prepare_threshold": 5,
         "pool": {
             "min_size": 1,
             "max_size": env.number("DATABASE_POOL_SIZE", 12, least=1, most=200),
