@@ -162,11 +162,17 @@ def settle(shop: Shop, dose: Dose) -> float:
     if dose.is_hurried:
         shop.books.ask("end_leases")
     while time.monotonic() - began < dose.settle_within:
-        if not any(shop.books.ask("unfinished").values()) and is_open(shop):
+        if is_quiet(shop) and is_open(shop):
             break
         shop.mind()
         time.sleep(0.3)
     return time.monotonic() - began
+
+
+def is_quiet(shop: Shop) -> bool:
+    """Tell whether nothing is on its way, neither in the books nor at Telegram, where taps wait for a bot."""
+    waiting = shop.telegram.emu("GET", "queue")["pending"]
+    return not waiting and not any(shop.books.ask("unfinished").values())
 
 
 def is_open(shop: Shop) -> bool:
