@@ -25,6 +25,7 @@ from types import FrameType
 PACKAGES = {"postgres": "postgresql", "redis-server": "redis-server"}
 START_SECONDS = 30
 STOP_SECONDS = 15
+STOPPING = (signal.SIGTERM, signal.SIGHUP)  # told to stop, or the terminal was closed
 
 
 class ServiceMissing(Exception):
@@ -172,7 +173,9 @@ def redis(folder: Path, account: Account) -> Iterator[str]:
 
 
 def turn_stop_into_exit(number: int, _frame: FrameType | None) -> None:
-    """SIGTERM would end us before the servers are stopped; an exception unwinds through them."""
+    """A signal would end us before the servers are stopped; an exception unwinds through them."""
+    for deaf in STOPPING:  # a second one must not break off the unwinding
+        signal.signal(deaf, signal.SIG_IGN)
     raise SystemExit(128 + number)
 
 
@@ -197,7 +200,9 @@ def main() -> int:
     options = parser.parse_args()
     if not options.command:
         parser.error("no command to run")
-    signal.signal(signal.SIGTERM, turn_stop_into_exit)
+    for number in STOPPING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, turn_stop_into_exit)
     try:
         return run(options.command, durable=options.durable)
     except ServiceMissing as missing:

@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = [sys.executable, "scripts/services.py"]
 # Asks both servers who they are, through the same packages the shop uses.
@@ -50,13 +52,14 @@ def test_running_servers_are_used_as_they_are():
     assert done.stdout.split() == list(given.values())
 
 
-def test_told_to_stop_it_takes_the_servers_down(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_told_to_stop_it_takes_the_servers_down(tmp_path, number):
     told = tmp_path / "data"
     script = f"{ASK}\nopen({str(told)!r}, 'w').write(data)\nimport time; time.sleep(60)"
     running = subprocess.Popen([*SERVICES, sys.executable, "-c", script], cwd=ROOT, env=clean_environment())
     while not (told.exists() and told.read_text()):
         assert running.poll() is None
         time.sleep(0.05)
-    running.send_signal(signal.SIGTERM)
-    assert running.wait(20) == 128 + signal.SIGTERM
+    running.send_signal(number)
+    assert running.wait(20) == 128 + number
     assert not Path(told.read_text()).exists()
