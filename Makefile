@@ -1,4 +1,4 @@
-PYTHON := .venv/bin/python
+VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-password demo-reset env install test lint format proof bench screenshots
 
@@ -7,42 +7,42 @@ help: ## Show this list
 
 demo: ## Start the whole shop on this computer, with pretend Telegram and panel (Ctrl-C stops it)
 	@scripts/bootstrap.sh
-	@exec $(PYTHON) manage.py demo
+	@exec $(VENV_PYTHON) manage.py demo
 
 demo-password: ## Give the demo's staff user a new password and show it
 	@scripts/bootstrap.sh
-	@exec $(PYTHON) manage.py demo --new-password
+	@exec $(VENV_PYTHON) manage.py demo --new-password
 
 demo-reset: ## Throw away everything the demo has stored
 	@scripts/bootstrap.sh
-	@exec $(PYTHON) manage.py demo --reset
+	@exec $(VENV_PYTHON) manage.py demo --reset
 
 env: ## Write .env for a real installation, with fresh keys; you add the bot's token and the address
 	@scripts/bootstrap.sh
 	@if [ -e .env ]; then echo ".env is there already: remove it first if you mean to start over."; exit 1; fi
-	@umask 077 && $(PYTHON) -m vpnservice.new_env > .env && echo "Written: .env. Open it and fill in what is empty."
+	@umask 077 && $(VENV_PYTHON) -m vpnservice.new_env > .env && echo "Written: .env. Open it and fill in what is empty."
 
 install: ## Make .venv with everything development needs
 	@scripts/bootstrap.sh dev
 
 test: install ## Check everything: style, types, imports, tests on SQLite and on PostgreSQL with Redis
-	@exec $(PYTHON) scripts/check.py all
+	@exec $(VENV_PYTHON) scripts/check.py all
 
 lint: install ## Check style, types, imports and deployment files only
-	@exec $(PYTHON) scripts/check.py lint
+	@exec $(VENV_PYTHON) scripts/check.py lint
 
 format: install ## Rewrite the code in the project's style
 	@.venv/bin/ruff check --fix-only --exit-zero
 	@.venv/bin/ruff format
 
 proof: install ## Run the long proofs whole (up to an hour) and write docs/proof/
-	@exec $(PYTHON) scripts/proof.py
+	@exec $(VENV_PYTHON) scripts/proof.py
 
 bench: install ## Run the benchmarks on PostgreSQL with Redis
 	@set -e; for file in benchmarks/bench_*.py; do \
 		name=$${file##*/}; \
-		$(PYTHON) scripts/services.py --durable $(PYTHON) -m "benchmarks.$${name%.py}"; \
+		$(VENV_PYTHON) scripts/services.py --durable $(VENV_PYTHON) -m "benchmarks.$${name%.py}"; \
 	done
 
 screenshots: install ## Take the pictures of docs/screenshots anew, with a demo of its own and Chromium
-	@exec $(PYTHON) scripts/screenshots.py
+	@exec $(VENV_PYTHON) scripts/screenshots.py

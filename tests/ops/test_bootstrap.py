@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,13 @@ def test_missing_python_is_said_in_a_sentence(checkout):
     assert done.returncode == 1
     assert "Python 3.11, 3.12 or 3.13 is needed" in done.stderr
     assert not (checkout / ".venv").exists()
+
+
+def test_python_chosen_for_make_makes_the_environment(checkout):
+    shutil.copy(ROOT / "Makefile", checkout)
+    (checkout / "requirements-dev.txt").write_text("")
+    chosen = {**os.environ, "PYTHON": sys.executable}
+    done = subprocess.run(
+        ["make", "install"], cwd=checkout, env=chosen, capture_output=True, text=True, timeout=100
+    )
+    assert (done.returncode, "making .venv" in done.stdout) == (0, True), done.stderr
