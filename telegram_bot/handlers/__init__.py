@@ -59,6 +59,7 @@ ACTIONS: dict[str, Handler] = {
 COMMANDS: dict[str, Handler] = {
     "start": show_menu,
     "menu": show_menu,
+    "trial": take_trial,
     "key": show("key"),
     "plans": show("plans"),
     "profile": show("profile"),

@@ -56,4 +56,4 @@ def _devices(devices: int) -> str:
 
 
 def _how_to_buy() -> str:
-    return _("To buy a plan:") + " " + parts.ask_support()
+    return _("Want to buy a plan?") + " " + parts.ask_support()

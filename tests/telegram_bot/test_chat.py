@@ -93,6 +93,11 @@ def test_guide_leads_through_every_platform(bot, telegram):
     assert "🔑 My key" in buttons(answer), "without a key the guide leads to it"
 
 
+def test_a_trial_may_be_typed_too(bot, telegram):
+    telegram.say(ANNA, "/trial")
+    wait_for_answer(telegram, ANNA, "being activated")
+
+
 def test_unknown_words_lead_to_the_menu(bot, telegram):
     telegram.say(ANNA, "where is my key?!")
     assert "👤 My profile" in buttons(wait_for_answer(telegram, ANNA, "did not understand"))
