@@ -103,3 +103,48 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return self.action
+
+
+class Document(models.Model):
+    """A text that customers agree to, in one version. Published once, never edited; the newest one counts."""
+
+    class Kind(models.TextChoices):
+        OFFER = "offer", _("Offer")
+        PERSONAL_DATA = "personal_data", _("Consent to personal data processing")
+
+    kind = models.CharField(_("kind"), max_length=16, choices=Kind)
+    version = models.PositiveIntegerField(_("version"))
+    title_en = models.CharField(_("title, English"), max_length=120)
+    title_ru = models.CharField(_("title, Russian"), max_length=120)
+    body_en = models.TextField(_("text, English"))
+    body_ru = models.TextField(_("text, Russian"))
+    published_by = models.CharField(_("published by"), max_length=150)
+    published_at = models.DateTimeField(_("published"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("document")
+        verbose_name_plural = _("documents")
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["kind", "version"], name="document_version_once")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.version}"
+
+
+class Consent(models.Model):
+    """A customer agreed to one version of one document, at one time. Proof, so it is never changed."""
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="consents", verbose_name=_("customer"))
+    document = models.ForeignKey(
+        Document, models.PROTECT, related_name="consents", verbose_name=_("document")
+    )
+    given_at = models.DateTimeField(_("given"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("consent")
+        verbose_name_plural = _("consents")
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["user", "document"], name="consent_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.document}"

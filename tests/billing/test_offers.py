@@ -29,7 +29,7 @@ def test_loaded_plans_cost_what_was_agreed():
 
 
 @pytest.mark.parametrize(
-    ("amount", "saving"), [("809", 0), ("807.01", 0), ("807", 1), ("717.01", 1), ("717", 2), ("0", 9)]
+    ("amount", "saving"), [("809", 0), ("807.01", 0), ("807", 1), ("717.01", 1), ("717", 2), ("0.01", 9)]
 )
 def test_saving_per_day_is_rounded_down(amount, saving):
     Price.objects.filter(plan__code="quarter").update(amount=amount)

@@ -23,7 +23,7 @@ class Price(models.Model):
         verbose_name_plural = _("prices")
         constraints = [
             models.UniqueConstraint(fields=["plan", "currency"], name="price_once_per_currency"),
-            models.CheckConstraint(condition=Q(amount__gte=0), name="price_not_negative"),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="price_costs_something"),
         ]
 
     def __str__(self) -> str:
