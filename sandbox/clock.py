@@ -1,7 +1,8 @@
-"""A clock that can be moved, so that a month passes in a test without waiting."""
+"""Clocks that can be moved, so that a month passes in a test without waiting."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -33,3 +34,25 @@ class Clock:
 
     def state(self) -> dict[str, Any]:
         return {"now": self.now(), "offset": self._offset, "real": self._offset == 0.0}
+
+
+class WakingClock(Clock):
+    """Wakes those who wait for a moment when it is moved there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._moved = asyncio.Event()
+
+    def apply(self, order: dict[str, Any]) -> None:
+        super().apply(order)
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        """Return once the clock shows `seconds` more than now, however it got there."""
+        until = self.now() + seconds
+        while (left := until - self.now()) > 0:
+            try:
+                await asyncio.wait_for(self._moved.wait(), left)
+            except TimeoutError:
+                continue

@@ -7,9 +7,9 @@ from collections import OrderedDict
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sandbox.clock import WakingClock
 from sandbox.events import EventHub
 from sandbox.telegram.chats import Chat, Chats, Message
-from sandbox.telegram.clock import WakingClock
 from sandbox.telegram.files import Files
 from sandbox.telegram.limits import Limits
 from sandbox.telegram.polling import Polling

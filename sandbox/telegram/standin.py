@@ -8,11 +8,11 @@ from typing import Any
 
 from aiohttp import web
 
+from sandbox.clock import WakingClock
 from sandbox.control import Controls, middlewares, mount_controls
 from sandbox.events import EventHub
 from sandbox.faults import Rule
 from sandbox.telegram.bot import Bot
-from sandbox.telegram.clock import WakingClock
 from sandbox.telegram.control import TelegramControls
 from sandbox.telegram.errors import PREFIXES, ApiError, refusal, too_many
 from sandbox.telegram.methods import METHODS, NAMES, NOT_IN_REPLIES, receiving

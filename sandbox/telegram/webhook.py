@@ -18,7 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
 
-from sandbox.telegram.clock import WakingClock
+from sandbox.clock import WakingClock
 from sandbox.telegram.errors import bad_request, too_many
 from sandbox.telegram.params import Params
 from sandbox.telegram.updates import Update, UpdateQueue
