@@ -48,7 +48,7 @@ class Faults:
     def reseed(self, seed: int) -> None:
         """Start the dice again, so that the same calls meet the same faults."""
         self.seed = seed
-        self._random = random.Random(seed)
+        self.dice = random.Random(seed)
 
     def clear(self) -> None:
         """Forget rules, counters and an outage."""
@@ -85,7 +85,7 @@ class Faults:
             self.fired["outage"] += 1
             return Rule(id=0, kind="refuse")
         for rule in self.rules:
-            if rule.times != 0 and fnmatchcase(call, rule.call) and self._random.random() < rule.probability:
+            if rule.times != 0 and fnmatchcase(call, rule.call) and self.dice.random() < rule.probability:
                 if rule.times is not None:
                     rule.times -= 1
                 self.fired[rule.kind] += 1
