@@ -17,6 +17,7 @@ from sandbox.page import page_app
 from sandbox.standin import StandIn
 from sandbox.store import Store
 from sandbox.telegram import TelegramStandIn
+from sandbox.yookassa import YooKassaStandIn
 
 BOT_TOKEN = "1000000001:SANDBOX-not-a-real-token-0123456789"
 BOT_USERNAME = "sandbox_vpn_bot"
@@ -37,6 +38,9 @@ class SandboxServer:
         page_port: int = 0,
         telegram_port: int = 0,
         marzban_ports: Sequence[int] = (0,),
+        yookassa_port: int = 0,
+        yookassa_webhook: str = "",
+        yookassa_url: str = "",
         snapshot: Path | None = None,
         bot_token: str = BOT_TOKEN,
         bot_username: str = BOT_USERNAME,
@@ -46,16 +50,18 @@ class SandboxServer:
         self.hub = EventHub()
         self.telegram = TelegramStandIn(self.hub, bot_token=bot_token, username=bot_username)
         self.marzbans = [MarzbanStandIn(self.hub, name=panel_name(n)) for n in range(len(marzban_ports))]
+        self.yookassa = YooKassaStandIn(self.hub, webhook_url=yookassa_webhook)
+        self._pay_url = yookassa_url
         self.links = links if links is not None else {}
         self.addresses: dict[str, str] = {}
-        self._ports = {"telegram": telegram_port, "page": page_port}
+        self._ports = {"telegram": telegram_port, "page": page_port, "yookassa": yookassa_port}
         self._ports.update(zip((panel.name for panel in self.marzbans), marzban_ports, strict=True))
         self._store = Store(snapshot, self.stand_ins) if snapshot is not None else None
         self._runners: list[web.AppRunner] = []
 
     @property
     def stand_ins(self) -> list[StandIn]:
-        return [self.telegram, *self.marzbans]
+        return [self.telegram, *self.marzbans, self.yookassa]
 
     async def start(self) -> None:
         """Load the snapshot, start every stand-in, then listen: panels and Telegram first, the page last.
@@ -66,8 +72,9 @@ class SandboxServer:
             self._store.load()
         for stand_in in self.stand_ins:
             await stand_in.start()
-            idle = 75 if stand_in is self.telegram else PANEL_KEEPALIVE_SECONDS
+            idle = PANEL_KEEPALIVE_SECONDS if stand_in in self.marzbans else 75
             await self._listen(stand_in.name, stand_in.app(), idle)
+        self.yookassa.listens_at(self._pay_url or self.addresses["yookassa"])
         await self._listen("page", page_app(self.telegram, self.marzbans, links=self.links), 75)
         if self._store is not None:
             self.hub.on_change(self._store.changed)

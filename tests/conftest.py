@@ -8,7 +8,7 @@ from core.services import claim_installation
 from sandbox.server import SandboxThread
 from scripts.compile_locale import compile_all
 from tests import outside_calls
-from tests.world import PanelWorld, TelegramWorld
+from tests.world import PanelWorld, PaymentWorld, TelegramWorld
 
 
 def pytest_configure() -> None:
@@ -51,6 +51,13 @@ def marzban(box: SandboxThread) -> PanelWorld:
 @pytest.fixture
 def second_marzban(box: SandboxThread) -> PanelWorld:
     world = PanelWorld(box.addresses["marzban2"])
+    world.reset()
+    return world
+
+
+@pytest.fixture
+def yookassa(box: SandboxThread) -> PaymentWorld:
+    world = PaymentWorld(box.addresses["yookassa"])
     world.reset()
     return world
 

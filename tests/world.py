@@ -1,4 +1,4 @@
-"""The outside world as tests see it: customers with phones, and panels, both over the sandbox's HTTP."""
+"""The outside world as tests see it, over the sandbox's HTTP: customers with phones, panels, payments."""
 
 from typing import Any
 
@@ -91,3 +91,68 @@ class PanelWorld(StandIn):
 
     def traffic(self, username: str, amount: int) -> None:
         self.emu("POST", "traffic", username=username, bytes=amount)
+
+
+class PaymentWorld(StandIn):
+    """The payment provider's own side and the payers. Without `payment_id`: the newest pending one."""
+
+    shop_id = "100500"
+    secret_key = "test_sandbox_secret"
+
+    @property
+    def api_url(self) -> str:
+        return f"{self.address}/v3"
+
+    def pay(self, payment_id: str | None = None, **more: Any) -> Any:
+        """Pay as a customer would; `notify=False` loses the notification."""
+        return self._act("pay", payment_id, **more)
+
+    def decline(self, payment_id: str | None = None, *, reason: str = "general_decline", **more: Any) -> Any:
+        return self._act("decline", payment_id, reason=reason, **more)
+
+    def expire(self, payment_id: str | None = None, **more: Any) -> Any:
+        return self._act("expire", payment_id, **more)
+
+    def hold(self, payment_id: str | None = None, **more: Any) -> Any:
+        return self._act("hold", payment_id, **more)
+
+    def refund(self, payment_id: str, amount: str | None = None) -> Any:
+        """Refund in the merchant's cabinet, past the API."""
+        return self._act("refund", payment_id, **({"amount": amount} if amount else {}))
+
+    def settle_refund(self, refund_id: str, status: str, **more: Any) -> Any:
+        return self.emu("POST", "settle_refund", refund_id=refund_id, status=status, **more)
+
+    def _act(self, call: str, payment_id: str | None, **more: Any) -> Any:
+        named = {"payment_id": payment_id} if payment_id is not None else {}
+        return self.emu("POST", call, **named, **more)
+
+    def set(self, **knobs: Any) -> Any:
+        """Turn the stand-in's knobs: see its settings."""
+        return self.emu("POST", "settings", **knobs)
+
+    def put_shop(self, **shop: Any) -> Any:
+        return self.emu("POST", "shops", **shop)
+
+    def set_webhook(self, url: str, speedup: float = 1) -> None:
+        self.emu("POST", "webhook", url=url, speedup=speedup)
+
+    def redeliver(self, event: str, object_id: str) -> Any:
+        kind = "refund_id" if event.startswith("refund.") else "payment_id"
+        return self.emu("POST", "redeliver", event=event, **{kind: object_id})
+
+    def advance(self, seconds: float) -> None:
+        self.emu("POST", "clock", advance=seconds)
+
+    def books(self) -> dict[str, Any]:
+        """Return what really happened, however the API answered."""
+        books: dict[str, Any] = self.emu("GET", "books")
+        return books
+
+    def payments(self) -> list[dict[str, Any]]:
+        payments: list[dict[str, Any]] = self.emu("GET", "payments")
+        return payments
+
+    def deliveries(self, event: str | None = None) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.emu("GET", "deliveries")
+        return [row for row in rows if event in (None, row["event"])]

@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[2]
 
 def test_each_stand_in_has_an_address_of_its_own():
     with SandboxThread(marzban_ports=(0, 0, 0)) as box:
-        assert set(box.addresses) == {"page", "telegram", "marzban", "marzban2", "marzban3"}
-        assert len(set(box.addresses.values())) == 5
+        assert set(box.addresses) == {"page", "telegram", "marzban", "marzban2", "marzban3", "yookassa"}
+        assert len(set(box.addresses.values())) == 6
         for address in box.addresses.values():
             assert address.startswith("http://127.0.0.1:")
 
@@ -99,12 +99,18 @@ def test_the_command_refuses_where_it_is_not_wanted(settings):
 def test_a_taken_port_is_said_in_one_sentence(settings, box):
     taken = box.addresses["marzban"].rpartition(":")[2]
     with pytest.raises(CommandError, match=r"cannot listen.*" + taken):
-        call_command("sandbox", page_port=0, telegram_port=0, marzban_port=[int(taken)])
+        call_command("sandbox", page_port=0, telegram_port=0, marzban_port=[int(taken)], yookassa_port=0)
 
 
 def test_the_command_runs_until_told_to_stop_and_keeps_its_state(tmp_path):
     snapshot = tmp_path / "snapshot.json"
-    arguments = ["--page-port=0", "--telegram-port=0", "--marzban-port=0", f"--snapshot={snapshot}"]
+    arguments = [
+        "--page-port=0",
+        "--telegram-port=0",
+        "--marzban-port=0",
+        "--yookassa-port=0",
+        f"--snapshot={snapshot}",
+    ]
     process = subprocess.Popen(
         [sys.executable, "manage.py", "sandbox", *arguments],
         cwd=ROOT,
@@ -113,7 +119,7 @@ def test_the_command_runs_until_told_to_stop_and_keeps_its_state(tmp_path):
         text=True,
     )
     with process:
-        addresses = dict(process.stdout.readline().split() for _ in range(3))
+        addresses = dict(process.stdout.readline().split() for _ in range(4))
         requests.post(f"{addresses['marzban']}/_emu/users", json={"username": "stranger"}, timeout=5)
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0

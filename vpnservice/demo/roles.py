@@ -20,6 +20,7 @@ def sandbox_command(root: Path, state: DemoState, ports: dict[str, int], token: 
         "--page-port", str(ports["sandbox"]),
         "--telegram-port", str(ports["telegram_api"]),
         "--marzban-port", str(ports["marzban"]),
+        "--yookassa-port", str(ports["yookassa"]),
         "--snapshot", str(state.snapshot),
         "--bot-token", token, "--bot-username", BOT_USERNAME,
         "--admin-url", f"{address(ports['web'])}/admin/",

@@ -16,7 +16,7 @@ from sandbox.store import SnapshotUnreadable
 
 
 class Command(BaseCommand):
-    help = "Run stand-ins for Telegram and Marzban, and a page with pretend customers. Never in production."
+    help = "Run pretend Telegram, Marzban and YooKassa, and a page with customers. Never in production."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -26,6 +26,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--marzban-port", type=int, action="append", help="one per panel (8083), repeatable"
         )
+        parser.add_argument("--yookassa-port", type=int, default=8085)
+        parser.add_argument("--yookassa-webhook", default="", help="where payments are told of (nowhere)")
+        parser.add_argument("--yookassa-url", default="", help="the pay page, if payers need another address")
         parser.add_argument("--snapshot", type=Path, help="file that keeps the state between runs")
         parser.add_argument("--bot-token", help="the token the bot will use (the one in the settings)")
         parser.add_argument("--bot-username", help="the bot's name in the sandbox, without @")
@@ -40,6 +43,9 @@ class Command(BaseCommand):
             page_port=options["page_port"],
             telegram_port=options["telegram_port"],
             marzban_ports=options["marzban_port"] or [8083],
+            yookassa_port=options["yookassa_port"],
+            yookassa_webhook=options["yookassa_webhook"],
+            yookassa_url=options["yookassa_url"].rstrip("/"),
             snapshot=options["snapshot"],
             bot_token=options["bot_token"] or getattr(settings, "TELEGRAM_BOT_TOKEN", "") or BOT_TOKEN,
             bot_username=options["bot_username"] or BOT_USERNAME,
