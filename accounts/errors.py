@@ -9,3 +9,11 @@ class CustomerBanned(ShopError):
 
 class NoSuchCustomer(ShopError):
     """There is no such customer."""
+
+
+class DocumentIncomplete(ShopError):
+    """A document lacks its title or its text in one of the languages."""
+
+
+class DocumentOutdated(ShopError):
+    """The document is not the version in force, so nobody can agree to it any more."""

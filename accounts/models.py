@@ -2,10 +2,12 @@
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Upper
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 
@@ -129,6 +131,30 @@ class Document(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.version}"
+
+    @property
+    def title(self) -> str:
+        return self.title_ru if get_language() == "ru" else self.title_en
+
+    @property
+    def body(self) -> str:
+        return self.body_ru if get_language() == "ru" else self.body_en
+
+    @property
+    def path(self) -> str:
+        """The address of this version on the web role, without a language."""
+        return f"/documents/{self.kind}/{self.version}"
+
+    @property
+    def url(self) -> str:
+        """The public address of this version, in the active language."""
+        language = "ru" if get_language() == "ru" else "en"
+        return f"{settings.PUBLIC_BASE_URL}{self.path}?lang={language}"
+
+    @property
+    def subject(self) -> str:
+        """How lines of the trail name this version."""
+        return f"document:{self.pk}"
 
 
 class Consent(models.Model):
