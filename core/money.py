@@ -22,7 +22,10 @@ def exact(amount: Decimal, currency: str) -> Decimal:
 
 
 def shown(amount: Decimal, currency: str) -> str:
-    """Return the amount as people write it in the active language: `299 ₽`, `4.50 $`."""
-    places = 0 if amount == amount.to_integral_value() else PLACES[currency]
+    """Return the amount as people write it in the active language: `299 ₽`, `4.50 $`.
+
+    A currency that providers report and we do not trade in is shown by its code.
+    """
+    places = 0 if amount == amount.to_integral_value() else PLACES.get(currency, 2)
     number = formats.number_format(amount, decimal_pos=places, use_l10n=True, force_grouping=True)
-    return f"{number}\u00a0{SIGNS[currency]}"
+    return f"{number}\u00a0{SIGNS.get(currency, currency)}"

@@ -113,3 +113,11 @@ def forget_old_texts(before: datetime) -> int:
     """Empty the values of messages settled before then; their dedupe keys stay for ever."""
     settled = OutboxMessage.objects.exclude(state=State.PENDING).filter(created_at__lt=before)
     return empty_in_batches(settled.exclude(context={}), context={}, error="")
+
+
+def tell_staff(kind: str, *, dedupe_key: str, context: dict[str, Any] | None = None) -> int:
+    """Tell every member of staff whose account knows their Telegram id; returns how many those are."""
+    staff = list(User.objects.filter(is_staff=True, is_active=True, telegram_id__isnull=False))
+    for person in staff:
+        tell(person, kind, dedupe_key=f"{dedupe_key}:{person.pk}", context=context)
+    return len(staff)

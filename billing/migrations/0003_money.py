@@ -883,7 +883,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="payment",
             constraint=models.UniqueConstraint(
-                condition=models.Q(("state__in", ["created", "sending", "pending", "held"])),
+                condition=models.Q(("state__in", ["created", "sending", "pending"])),
                 fields=("order", "account"),
                 name="payment_one_open_per_order",
             ),

@@ -49,7 +49,7 @@ class Payment(Claimable):
         State.PENDING: frozenset({"held", "succeeded", "canceled"}),
         State.HELD: frozenset({"succeeded", "canceled"}),
         State.CANCELED: frozenset({"succeeded"}),
-        State.REJECTED: frozenset({"pending", "held", "succeeded", "canceled"}),
+        State.REJECTED: frozenset({"held", "succeeded", "canceled"}),
         State.SUCCEEDED: frozenset(),
     }
     OPEN = (State.CREATED, State.SENDING, State.PENDING, State.HELD)
@@ -104,7 +104,7 @@ class Payment(Claimable):
             ),
             models.UniqueConstraint(
                 fields=["order", "account"],
-                condition=Q(state__in=["created", "sending", "pending", "held"]),
+                condition=Q(state__in=["created", "sending", "pending"]),
                 name="payment_one_open_per_order",
             ),
             models.UniqueConstraint(

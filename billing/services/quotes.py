@@ -1,12 +1,18 @@
 """The one place that knows what a plan costs."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
 
-from billing.models import Price
-from subscriptions.models import Plan
+from accounts.models import User
+from billing.errors import NotForSale
+from billing.models import Order, Price
+from billing.services.journal import credit_of
+from core import clock
+from core.clock import DAY
+from subscriptions.models import Plan, Subscription
 
 YARDSTICK_CODE = "month"
 
@@ -31,6 +37,67 @@ def offers(currency: str = Price.Currency.RUB) -> list[Offer]:
     )
     yardstick = next((_per_day(price) for price in prices if price.plan.code == YARDSTICK_CODE), Fraction(0))
     return [_offer(price, yardstick) for price in prices]
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What a plan would cost this customer now, and what it would give.
+
+    `ends_at` is when the subscription would end if it were paid now; `credit` what we hold of theirs.
+    """
+
+    plan: Plan
+    kind: Order.Kind
+    subscription: Subscription | None
+    amount: Decimal
+    currency: str
+    ends_at: datetime
+    credit: Decimal
+
+    @property
+    def is_covered(self) -> bool:
+        """Tell whether the customer's credit pays for it."""
+        return self.credit >= self.amount
+
+    @property
+    def seen(self) -> str:
+        """What changes with every purchase: who decides on one quote twice is found out by it."""
+        return "0" if self.subscription is None else f"{self.subscription.expires_at.timestamp():.0f}"
+
+
+def quote(customer: User, plan_id: int, currency: str = Price.Currency.RUB) -> Quote:
+    """Return what the plan costs the customer now: the screen and the order ask here. Three queries.
+
+    To order by it, lock the customer first. Raises NotForSale.
+    """
+    on_sale = Price.objects.filter(plan__is_open=True, plan__is_trial=False)
+    price = on_sale.filter(plan_id=plan_id, currency=currency).select_related("plan").first()
+    if price is None:
+        raise NotForSale(f"plan {plan_id} is not on sale for {currency}")
+    held = held_by(customer)
+    return Quote(
+        plan=price.plan,
+        kind=kind_for(held),
+        subscription=held,
+        amount=price.amount,
+        currency=price.currency,
+        ends_at=_end_after(held, price.plan.days),
+        credit=credit_of(customer, currency),
+    )
+
+
+def held_by(customer: User) -> Subscription | None:
+    """Return the subscription that a purchase prolongs: the one that ends last, running or not."""
+    return Subscription.objects.filter(user=customer).order_by("-expires_at", "-id").first()
+
+
+def kind_for(held: Subscription | None) -> Order.Kind:
+    return Order.Kind.NEW if held is None else Order.Kind.RENEWAL
+
+
+def _end_after(held: Subscription | None, days: int) -> datetime:
+    now = clock.now()
+    return max(now, held.expires_at if held else now) + days * DAY
 
 
 def _per_day(price: Price) -> Fraction:

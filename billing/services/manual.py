@@ -1,0 +1,87 @@
+"""Money that staff took themselves, in cash or by a transfer."""
+
+import uuid
+from decimal import Decimal
+
+from django.db import models, transaction
+from django.utils.translation import gettext_lazy as _
+
+from accounts import services as accounts
+from billing.errors import NotForSale
+from billing.models import JournalEntry, Order, Payment
+from billing.services.events import Kind, note_event
+from billing.services.fulfilling import pay_order
+from billing.services.journal import book
+from billing.services.orders import Deal, open_order
+from billing.services.quotes import held_by, kind_for
+from core import clock, money
+from subscriptions.models import Plan
+
+
+class Method(models.TextChoices):
+    """How staff were paid."""
+
+    CASH = "cash", _("Cash")
+    TRANSFER = "transfer", _("Bank transfer")
+    OTHER = "other", _("Other")
+
+
+@transaction.atomic
+def book_by_hand(
+    customer_id: int,
+    *,
+    plan_id: int,
+    amount: Decimal,
+    currency: str,
+    method: Method,
+    reason: str,
+    form_uuid: uuid.UUID,
+    actor: str,
+) -> Order:
+    """Book money that staff received for a plan, at the price they agreed on, and give the plan.
+
+    Safe to repeat: one form books once. Any plan but a trial can be sold like this, also one that is not
+    on sale. Raises NotForSale, and ValueError for no reason or an amount that cannot be.
+    """
+    if not reason.strip():
+        raise ValueError("a reason is needed")
+    amount = money.exact(amount, currency)
+    if amount <= 0:
+        raise ValueError("the amount must be more than nothing")
+    customer = accounts.lock_customer(customer_id)
+    booked = Payment.objects.filter(key=form_uuid).select_related("order").first()
+    if booked is not None and booked.order is not None:
+        return booked.order
+    plan = Plan.objects.filter(pk=plan_id, is_trial=False).first()
+    if plan is None:
+        raise NotForSale(f"plan {plan_id} cannot be sold")
+    held = held_by(customer)
+    order = open_order(customer, Deal(kind_for(held), plan, held, amount, currency), offer=None)
+    payment = Payment.objects.create(
+        key=form_uuid,
+        order=order,
+        provider=Payment.Provider.MANUAL,
+        state=Payment.State.SUCCEEDED,
+        amount=amount,
+        currency=currency,
+        received_amount=amount,
+        received_currency=currency,
+        booked_as=Payment.Booked.ORDER,
+        method=method,
+        succeeded_at=clock.now(),
+    )
+    book(
+        f"charge:manual:{form_uuid}",
+        debit=JournalEntry.Account.CASH,
+        credit=JournalEntry.Account.PREPAID,
+        amount=amount,
+        currency=currency,
+        customer=customer,
+        order=order,
+        payment=payment,
+        note=reason.strip(),
+        actor=actor,
+    )
+    note_event(payment, Kind.BOOKED, text=reason.strip(), data={"method": method}, actor=actor)
+    pay_order(order, payment, customer, actor=actor)
+    return order
