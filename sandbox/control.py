@@ -33,10 +33,15 @@ class Call:
     query: dict[str, str]
     body: bytes | dict[str, Any]
     at: float
+    headers: dict[str, str]
     status: int | None = None
 
     def parameters(self) -> dict[str, Any]:
         return {name: hide(name, value) for name, value in (self.query | self.body_fields()).items()}
+
+    def shown(self) -> dict[str, Any]:
+        shown = {"call": self.name, "parameters": self.parameters(), "status": self.status, "at": self.at}
+        return shown | ({"headers": self.headers} if self.headers else {})
 
     def body_fields(self) -> dict[str, Any]:
         if isinstance(self.body, dict):
@@ -72,17 +77,20 @@ class Controls:
 
 
 def middlewares(
-    controls: Controls, classify: Classify, answer: Callable[[Rule], web.Response] = plain_answer
+    controls: Controls,
+    classify: Classify,
+    answer: Callable[[Rule], web.Response] = plain_answer,
+    logged_headers: tuple[str, ...] = (),
 ) -> list[Any]:
     """Give a stand-in's middlewares in order: cross-origin headers, call log, faults."""
     return [
         cors_middleware,
-        call_log_middleware(controls.calls, classify),
+        call_log_middleware(controls.calls, classify, logged_headers),
         faults_middleware(controls.faults, classify, answer),
     ]
 
 
-def call_log_middleware(calls: deque[Call], classify: Classify) -> Any:
+def call_log_middleware(calls: deque[Call], classify: Classify, logged_headers: tuple[str, ...]) -> Any:
     """Give the middleware that logs calls. For multipart bodies the handler sets request[PARAMETERS]."""
 
     @web.middleware
@@ -92,7 +100,8 @@ def call_log_middleware(calls: deque[Call], classify: Classify) -> Any:
             return await handler(request)
         streamed = request.content_type.startswith("multipart/")
         body = b"" if streamed or not request.can_read_body else await request.read()
-        call = Call(name, dict(request.query), body, time.time())
+        headers = {header: request.headers[header] for header in logged_headers if header in request.headers}
+        call = Call(name, dict(request.query), body, time.time(), headers)
         calls.append(call)
         try:
             response = await handler(request)
@@ -192,11 +201,7 @@ class ControlRoutes:
     async def calls(self, request: web.Request) -> web.Response:
         wanted, limit = request.query.get("call", "*"), int(request.query.get("limit", "200"))
         found = [call for call in reversed(self.controls.calls) if fnmatchcase(call.name, wanted)][:limit]
-        rows = [
-            {"call": call.name, "parameters": call.parameters(), "status": call.status, "at": call.at}
-            for call in reversed(found)
-        ]
-        return web.json_response(rows)
+        return web.json_response([call.shown() for call in reversed(found)])
 
     async def forget_calls(self, request: web.Request) -> web.Response:
         self.controls.calls.clear()

@@ -23,7 +23,10 @@ Classify = Callable[[web.Request], str | None]
 
 @dataclass
 class Rule:
-    """One kind of fault for the calls a glob names; `times` None means until cleared."""
+    """One kind of fault for the calls a glob names; `times` None means until cleared.
+
+    With `after`, `error`, `html`, `rate_limit`, `hang` and `delay` come when the work is done already.
+    """
 
     id: int
     kind: str
@@ -35,6 +38,7 @@ class Rule:
     body: Any = None
     description: str | None = None
     retry_after: float | None = None
+    after: bool = False
 
 
 class Faults:
@@ -72,6 +76,8 @@ class Faults:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}")
         if not 0 <= wish.get("probability", 1) <= 1:
             raise ValueError("probability must be between 0 and 1")
+        if not isinstance(wish.get("after", False), bool):
+            raise ValueError("after must be true or false")
         for name, types in NUMBERS.items():
             if not isinstance(wish.get(name), types):
                 raise ValueError(f"{name} must be a number")
@@ -140,6 +146,12 @@ def faults_middleware(
 async def commit_fault(
     rule: Rule, request: web.Request, handler: Handler, answer: Callable[[Rule], web.Response]
 ) -> web.StreamResponse:
+    if rule.after and rule.kind == "delay":
+        done = await handler(request)
+        await asyncio.sleep(1 if rule.seconds is None else rule.seconds)
+        return done
+    if rule.after and rule.kind in ("error", "html", "rate_limit", "hang"):
+        await quietly(handler, request)
     match rule.kind:
         case "refuse":
             return drop_connection(request)

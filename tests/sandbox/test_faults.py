@@ -79,6 +79,25 @@ def test_a_broken_answer_comes_without_any_work(shop, rule, status, text):
     assert shop.world.users() == {}
 
 
+@pytest.mark.parametrize(("rule", "status", "text"), ANSWERS)
+def test_a_broken_answer_can_come_after_the_work(shop, rule, status, text):
+    shop.world.fail(CREATE, times=1, after=True, **rule)
+    answer = create(shop)
+    assert answer.status_code == status and text in answer.text
+    assert set(shop.world.users()) == {"anna"}
+
+
+def test_a_hang_or_a_delay_can_come_after_the_work(shop):
+    shop.world.fail(CREATE, "hang", times=1, seconds=0.1, after=True)
+    with pytest.raises(requests.ConnectionError):
+        create(shop)
+    assert set(shop.world.users()) == {"anna"}
+    shop.world.fail("PUT *", "delay", times=1, seconds=3, after=True)
+    with pytest.raises(requests.Timeout):
+        shop.http.put(f"{shop.world.address}/api/user/anna", json={"note": "late"}, timeout=0.3)
+    assert shop.world.users()["anna"]["note"] == "late"
+
+
 def test_a_rule_names_its_calls_by_glob_and_ends_after_its_times(shop):
     shop.make("anna")
     shop.make("boris")
@@ -120,10 +139,17 @@ def test_the_same_seed_meets_the_same_faults(shop):
 
 
 @pytest.mark.parametrize(
-    "rule", [{"kind": "explode"}, {}, {"kind": "error", "colour": 1}, {"kind": "error", "probability": 2}]
+    "rule",
+    [
+        {"kind": "explode"},
+        {},
+        {"kind": "error", "colour": 1},
+        {"kind": "error", "probability": 2},
+        {"kind": "error", "after": 1},
+    ],
 )
 def test_a_rule_that_makes_no_sense_is_refused(rule):
-    with pytest.raises(ValueError, match=r"kind|unknown|probability"):
+    with pytest.raises(ValueError, match=r"kind|unknown|probability|after"):
         Faults().add(rule)
 
 
