@@ -21,7 +21,7 @@ from sandbox.yookassa.reading import Fields, read_payment, read_refund
 from sandbox.yookassa.receipts import check_content
 from sandbox.yookassa.refunds import RefundDesk
 from sandbox.yookassa.shapes import me_json, method_json, receipt_json, refund_json
-from sandbox.yookassa.state import Payment, Shop
+from sandbox.yookassa.state import Payment, Refund, Shop
 
 PREFIX = "/v3"
 LIST_FILTER = ("payment_id", "refund_id")
@@ -158,10 +158,12 @@ class Api:
             fields = await fields_of(request)
             check_content(fields, "")
             kind = fields.get("type")
-            rows = {"payment": self.books.payments, "refund": self.books.refunds}.get(str(kind))
-            if rows is None:
+            if kind not in ("payment", "refund"):
                 raise invalid("payment or refund is expected", "type")
-            owner = rows.get(str(fields.get(f"{kind}_id")))
+            owner_id = str(fields.get(f"{kind}_id"))
+            owner: Payment | Refund | None = self.books.refunds.get(owner_id)
+            if kind == "payment":
+                owner = self.books.payments.get(owner_id)
             if owner is None or owner.shop_id != shop.shop_id:
                 raise invalid("The object is not found", f"{kind}_id")
             of = {f"{kind}_id": owner.id}
@@ -238,7 +240,7 @@ def api_middleware(catch_up: Callable[[], None]) -> Any:
         catch_up()
         if not request.path.startswith(f"{PREFIX}/"):
             return await handler(request)
-        if request.method == "POST" and request.can_read_body and request.content_type != "application/json":
+        if request.method == "POST" and request.body_exists and request.content_type != "application/json":
             return web.Response(status=415)
         try:
             return await handler(request)

@@ -51,6 +51,8 @@ class Cashier:
 
     def create(self, wish: dict[str, Any], shop: Shop, key: str | None) -> Payment:
         """Make a payment; one with a saved method is decided at once. Raises ApiError (400, 403)."""
+        if wish["wants_saving"] and not shop.autopay:
+            raise ApiError(403, "The shop may not make recurring payments")
         method = self._saved(wish.pop("method_id"), shop)
         kind = wish.pop("method")
         now = self.clock.now()
@@ -81,7 +83,7 @@ class Cashier:
         if method_id is None:
             return None
         if not shop.autopay:
-            raise ApiError(403, "The shop may not charge saved payment methods")
+            raise ApiError(403, "The shop may not make recurring payments")
         method = self.books.methods.get(method_id)
         if method is None or method.shop_id != shop.shop_id:
             raise invalid("The saved payment method is not found", "payment_method_id")
@@ -128,10 +130,13 @@ class Cashier:
         self._changed(payment, notify=notify)
 
     def hold(self, payment: Payment, kind: str | None = None, *, notify: bool = True) -> None:
-        """Pay, but as a payment of two stages whatever the shop asked for."""
-        self._require(payment, "pending")
-        payment.capture = False
-        self.pay(payment, kind, notify=notify)
+        """Pay, but as a payment of two stages whatever the shop asked for; raises as pay() does."""
+        asked, payment.capture = payment.capture, False
+        try:
+            self.pay(payment, kind, notify=notify)
+        except (WrongState, ApiError):
+            payment.capture = asked
+            raise
 
     def _succeed(self, payment: Payment, kopecks: int, *, notify: bool = True) -> None:
         payment.status, payment.captured = "succeeded", kopecks
@@ -229,8 +234,8 @@ class Cashier:
             payment.settles_at = None
             if self.notifier.happens(self.knobs.autopay_decline):
                 return self.decline(payment, self.notifier.dice.choice(REASONS))
-            shop = self.books.shops[payment.shop_id]
-            return self.pay(payment, self.notifier.dice.choice(ways_to_pay(payment, shop)))
+            if ways := ways_to_pay(payment, self.books.shops[payment.shop_id]):
+                return self.pay(payment, self.notifier.dice.choice(ways))
         window_ends = payment.closes_at if payment.status == "pending" else payment.hold_until
         # A charge of a saved method waits for the provider, not for a payer: nothing expires.
         if window_ends is not None and window_ends <= now and payment.confirmation is not None:

@@ -11,9 +11,7 @@ CARD = {
     "expiry_year": "2030",
     "expiry_month": "12",
     "card_type": "MasterCard",
-    "card_product": {"code": "E"},
     "issuer_country": "RU",
-    "issuer_name": "Sandbox Bank",
 }
 DETAILS: dict[str, dict[str, Any]] = {
     "bank_card": {"title": "Bank card *4444", "card": CARD},

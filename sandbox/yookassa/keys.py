@@ -46,6 +46,7 @@ async def answer_once(
         if known.body is None:
             raise ApiError(202, "The first request with this key is still at work.")
         return json_answer(known.body, known.status)
+    forget_old(books, clock.now())
     answer = books.answers[name] = Answer(digest, clock.now())
     try:
         status, body = 200, await work(key)
@@ -56,6 +57,15 @@ async def answer_once(
         raise
     answer.status, answer.body = status, json.dumps(body, ensure_ascii=False)
     return json_answer(answer.body, status)
+
+
+def forget_old(books: Books, now: float) -> None:
+    """Drop the keys whose day is over; they stand in the order of their first use."""
+    while books.answers:
+        oldest = next(iter(books.answers))
+        if now - books.answers[oldest].at < KEPT_SECONDS:
+            return
+        del books.answers[oldest]
 
 
 def json_answer(text: str, status: int = 200) -> web.Response:

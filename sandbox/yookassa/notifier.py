@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import json
 import random
@@ -92,7 +91,7 @@ class Notifier:
         """Send once more what was told of an object, whatever came of it then; None if nothing was."""
         for delivery in reversed(self.deliveries.values()):
             if (delivery.event, delivery.object_id) == (event, object_id):
-                url = self.url or delivery.url
+                url = delivery.url or self.url
                 copy = self._enter(event, object_id, url, delivery.body, "waiting" if url else "unsent")
                 self._begin(copy)
                 return copy
@@ -135,7 +134,9 @@ class Notifier:
                 delivery.state = "given_up"
                 return self._tell_hub(delivery)
             self._tell_hub(delivery)
-            await self.clock.sleep(next(pauses) / self.knobs.speedup)
+            # From the try's beginning, so that a clock moved while it was under way counts.
+            again_at = delivery.tries[-1]["at"] + next(pauses) / self.knobs.speedup
+            await self.clock.sleep(again_at - self.clock.now())
         delivery.state = "delivered"
         self._tell_hub(delivery)
 
@@ -185,12 +186,10 @@ class Notifier:
 
     async def close(self) -> None:
         """Stop every delivery. Safe to repeat."""
-        tasks, self._tasks = self._tasks, set()
+        tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*tasks, return_exceptions=True)
         for waited in self._untried.values():
             waited.set()
         self._untried, self._held = {}, []

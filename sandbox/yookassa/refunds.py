@@ -120,6 +120,7 @@ class RefundDesk:
             for moment in (payment.settles_at, payment.hold_until):
                 if moment is not None:
                     self.cashier.later(moment, payment.id)
-        for row in (*self.books.refunds.values(), *self.books.receipts.values()):
+        waiting: list[Refund | Receipt] = [*self.books.refunds.values(), *self.books.receipts.values()]
+        for row in waiting:
             if row.status == "pending" and row.settles_at is not None:
                 self.cashier.later(row.settles_at, row.id)

@@ -15,6 +15,7 @@ from sandbox.events import EventHub
 from sandbox.yookassa.api import PREFIX, Api, api_middleware, shaped
 from sandbox.yookassa.cashier import Cashier
 from sandbox.yookassa.control import YooKassaControl
+from sandbox.yookassa.keys import HEADER
 from sandbox.yookassa.knobs import Knobs
 from sandbox.yookassa.notifier import Notifier
 from sandbox.yookassa.page import PayPage
@@ -56,7 +57,7 @@ class YooKassaStandIn:
         return self._app
 
     def _build(self) -> web.Application:
-        layers = middlewares(self.controls, call_name, shaped)
+        layers = middlewares(self.controls, call_name, shaped, logged_headers=(HEADER,))
         app = web.Application(middlewares=[*layers, api_middleware(self.refunds.catch_up)])
         mount_controls(app, self.controls, self.hub, reset=self.reset)
         YooKassaControl(self.cashier, self.refunds).add_to(app.router)
