@@ -20,7 +20,7 @@ from telegram_bot import handlers, screens
 from telegram_bot.errors import BadUpdate, DecidedBefore
 from telegram_bot.intents import Intent, Kind, Sender, chat_of, read
 from telegram_bot.models import Update
-from telegram_bot.screens import Shown
+from telegram_bot.screens import Shown, Unprepared
 
 log = logging.getLogger(__name__)
 
@@ -100,8 +100,10 @@ def open_updates(limit: int = 500) -> list[Stored]:
     return [Stored(row.update_id, row.chat_id, read(row.payload or {}), row.attempts) for row in rows]
 
 
-def decide(update: Stored) -> Rendered | None:
+def decide(update: Stored) -> Rendered | Unprepared | None:
     """Carry out what the update asks for, exactly once, and return the screen to show for it.
+
+    A screen that wants something from outside first comes unprepared: nothing is called from here.
 
     The effect and the mark that it is done are one transaction. An update that was decided before
     (replay after a crash, a duplicate) changes nothing and only shows its screen again, as it looks
@@ -114,7 +116,7 @@ def decide(update: Stored) -> Rendered | None:
         customer, shown = _decide_once(update)
     except DecidedBefore:
         return _show_again(update)
-    return screens.render(customer, shown)
+    return screens.render_or_ask(customer, shown)
 
 
 @transaction.atomic
@@ -135,13 +137,13 @@ def _decide_once(update: Stored) -> tuple[User, Shown]:
     return customer, shown
 
 
-def _show_again(update: Stored) -> Rendered | None:
+def _show_again(update: Stored) -> Rendered | Unprepared | None:
     kept = _rows(update).filter(state=State.DECIDED).values_list("screen", flat=True).first()
     if not kept:
         return None
     with transaction.atomic():
         customer = _arrive(update.intent)
-    return screens.render(customer, screens.unpack(kept))
+    return screens.render_or_ask(customer, screens.unpack(kept))
 
 
 def _arrive(intent: Intent) -> User:

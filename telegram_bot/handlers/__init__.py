@@ -11,10 +11,14 @@ from accounts.errors import CustomerBanned
 from accounts.models import User
 from subscriptions import services as subscriptions
 from subscriptions.errors import NoTrial, TrialTaken
+from telegram_bot.handlers import buying
 from telegram_bot.intents import Intent, Kind
+from telegram_bot.numbers import number_in
 from telegram_bot.screens import Shown
 
 Handler = Callable[[User, str], Shown]
+
+ORDER_PREFIX = "order_"
 
 
 def show(name: str) -> Handler:
@@ -23,6 +27,14 @@ def show(name: str) -> Handler:
 
 def show_menu(customer: User, argument: str) -> Shown:
     return Shown("menu")
+
+
+def start(customer: User, argument: str) -> Shown:
+    """Show the menu; whoever comes back from the page to pay (`order_<number>`) sees their order."""
+    order = argument.removeprefix(ORDER_PREFIX)
+    if order == argument or number_in(order) is None:
+        return Shown("menu")
+    return Shown("order", order)
 
 
 def show_unknown(customer: User, argument: str) -> Shown:
@@ -54,10 +66,20 @@ ACTIONS: dict[str, Handler] = {
     "connect": show("connect"),
     "language": choose_language,
     "help": show("help"),
+    "buy": buying.show_checkout,
+    "agree": buying.agree,
+    "pay": buying.pay,
+    "credit": buying.pay_from_credit,
+    "check": show("check"),
+    "again": buying.pay_again,
+    "close": show("closing"),
+    "drop": buying.close,
+    "order": show("order"),
+    "orders": show("orders"),
 }
 
 COMMANDS: dict[str, Handler] = {
-    "start": show_menu,
+    "start": start,
     "menu": show_menu,
     "trial": take_trial,
     "key": show("key"),
@@ -66,6 +88,8 @@ COMMANDS: dict[str, Handler] = {
     "connect": show("connect"),
     "language": show("language"),
     "help": show("help"),
+    "buy": show("plans"),
+    "payments": show("orders"),
 }
 
 
@@ -76,5 +100,7 @@ def respond(customer: User, intent: Intent) -> Shown:
     if intent.kind is Kind.PRESS:
         return ACTIONS.get(intent.name, show_menu)(customer, intent.argument)
     if intent.kind is Kind.COMMAND:
-        return COMMANDS.get(intent.name, show_unknown)(customer, "")
+        # What follows a typed command is no argument of a button; only /start is sent with one by links.
+        argument = intent.argument if intent.name == "start" else ""
+        return COMMANDS.get(intent.name, show_unknown)(customer, argument)
     return show_unknown(customer, "")

@@ -16,6 +16,8 @@ from notifications.kinds import Rendered
 from telegram_bot import screens, services
 from telegram_bot.process.database import DatabaseThreads
 from telegram_bot.process.delivery import Delivery
+from telegram_bot.process.slow import SlowThreads
+from telegram_bot.screens import Unprepared
 from telegram_bot.services import Stored
 
 log = logging.getLogger(__name__)
@@ -25,8 +27,9 @@ FLUSH_SECONDS = 0.05
 
 
 class Dispatcher:
-    def __init__(self, database: DatabaseThreads, delivery: Delivery) -> None:
+    def __init__(self, database: DatabaseThreads, slow: SlowThreads, delivery: Delivery) -> None:
         self._database = database
+        self._slow = slow
         self._delivery = delivery
         self._queues: dict[int, deque[Stored]] = {}
         self._in_hand: set[int] = set()
@@ -104,10 +107,13 @@ class Dispatcher:
         if update.intent.callback_query_id:
             self._start(self._delivery.answer_press(update.intent.callback_query_id))
         screen = await self._database.run(services.decide, update)
-        if screen is not None and not is_overtaken:
-            await self._show(chat, screen, update)
-        else:
+        if screen is None or is_overtaken:
             self._answered.append(update.update_id)
+            return
+        if isinstance(screen, Unprepared):
+            await self._slow.run(screen.prepare)
+            screen = await self._database.run(screen.render)
+        await self._show(chat, screen, update)
 
     async def _show(self, chat: int, screen: Rendered, update: Stored) -> None:
         try:

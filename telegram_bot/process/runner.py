@@ -23,6 +23,7 @@ from telegram_bot.process.delivery import Delivery
 from telegram_bot.process.dispatcher import Dispatcher
 from telegram_bot.process.outbox import OutboxSender
 from telegram_bot.process.poller import HEALTH, Poller
+from telegram_bot.process.slow import SlowThreads
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class BotProcess:
         self._database = DatabaseThreads()
         # A thread of its own: the lease must not wait in line behind a flood of updates.
         self._lease_database = DatabaseThreads(1)
+        self._slow = SlowThreads()
         self._token = uuid.uuid4()
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
         self._stopping = asyncio.Event()
@@ -64,6 +66,7 @@ class BotProcess:
             await self._give_up_lease()
             self._database.close()
             self._lease_database.close()
+            self._slow.close()
 
     async def _take_part(self) -> None:
         await self._database.run(require_installation)
@@ -92,7 +95,7 @@ class BotProcess:
                 per_chat_second=settings.TELEGRAM_CHAT_MESSAGES_PER_SECOND,
             )
             channel = TelegramChannel(bot, callback_data)
-            dispatcher = Dispatcher(self._database, Delivery(channel, limiter))
+            dispatcher = Dispatcher(self._database, self._slow, Delivery(channel, limiter))
             outbox = OutboxSender(self._database, channel, limiter)
             work = [dispatcher.flush_for_ever(), self._watch_inbox(dispatcher), outbox.run()]
             if settings.TELEGRAM_MODE == "polling":

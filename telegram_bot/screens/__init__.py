@@ -2,6 +2,8 @@
 
 An update remembers only which screen it leads to (a name and an argument); a replay loads it afresh, so
 it shows how things are, not how they were. A new screen is one file and one entry in SCREENS.
+
+A screen that needs something from outside first names a slow follow-up as its `prepare`.
 """
 
 from collections.abc import Callable
@@ -11,8 +13,22 @@ from typing import Any
 from django.utils import translation
 
 from accounts.models import User
+from billing.errors import NoSuchOrder
 from notifications.kinds import Rendered
-from telegram_bot.screens import connect, key, language, menu, plans, profile, support, trial
+from telegram_bot import followups
+from telegram_bot.screens import (
+    checkout,
+    connect,
+    key,
+    language,
+    menu,
+    order,
+    orders,
+    plans,
+    profile,
+    support,
+    trial,
+)
 
 
 @dataclass(frozen=True)
@@ -25,17 +41,43 @@ class Shown:
 
 @dataclass(frozen=True)
 class Screen:
+    """`prepare` runs before `load`, outside any transaction, and may take seconds or fail."""
+
     load: Callable[[User, str], Any]
     render: Callable[[Any], Rendered]
+    prepare: Callable[[User, str], None] | None = None
+
+
+@dataclass(frozen=True)
+class Unprepared:
+    """A screen that is decided, but wants its slow follow-up before it is shown."""
+
+    customer: User
+    shown: Shown
+
+    def prepare(self) -> None:
+        """Do what the screen asks of the outside world. Safe to repeat and to cut off."""
+        prepare = SCREENS[self.shown.name].prepare
+        if prepare is not None:
+            prepare(self.customer, self.shown.argument)
+
+    def render(self) -> Rendered:
+        return render(self.customer, self.shown)
 
 
 SCREENS: dict[str, Screen] = {
     "menu": Screen(menu.load, menu.render),
     "banned": Screen(support.load, support.render_banned),
+    "check": Screen(order.load_of_payment, order.render, followups.look_at_payment),
+    "checkout": Screen(checkout.load, checkout.render),
+    "closing": Screen(order.load, order.render_closing),
     "connect": Screen(connect.load, connect.render),
-    "help": Screen(support.load, support.render_help),
+    "help": Screen(support.load_help, support.render_help),
     "key": Screen(key.load, key.render),
     "language": Screen(language.load, language.render),
+    "order": Screen(order.load, order.render, followups.look_at_order),
+    "orders": Screen(orders.load, orders.render),
+    "payment": Screen(order.load_of_payment, order.render, followups.fetch_link),
     "plans": Screen(plans.load, plans.render),
     "profile": Screen(profile.load, profile.render),
     "trial": Screen(trial.load, trial.render),
@@ -43,10 +85,24 @@ SCREENS: dict[str, Screen] = {
 
 
 def render(customer: User, shown: Shown) -> Rendered:
-    """Return the screen for the customer, in their language, as things are now."""
+    """Return the screen for the customer, in their language, as things are now.
+
+    An order that is not theirs shows the menu: anybody can forge a button.
+    """
     screen = SCREENS[shown.name]
     with translation.override(customer.language):
-        return screen.render(screen.load(customer, shown.argument))
+        try:
+            values = screen.load(customer, shown.argument)
+        except NoSuchOrder:
+            return menu.render(menu.load(customer, ""))
+        return screen.render(values)
+
+
+def render_or_ask(customer: User, shown: Shown) -> Rendered | Unprepared:
+    """Return the screen, or what is to be prepared first."""
+    if SCREENS[shown.name].prepare is not None:
+        return Unprepared(customer, shown)
+    return render(customer, shown)
 
 
 def render_apology(language: str) -> Rendered:

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.utils import formats
 from django.utils.html import escape
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from notifications.kinds import Button
 
@@ -43,6 +44,17 @@ def shown_traffic(used: int, limit: int) -> str:
         "used": amount,
         "limit": formats.number_format(limit / GIB, decimal_pos=0),
     }
+
+
+def shown_devices(devices: int) -> str:
+    """Return for how many devices something is; nothing where there is no limit."""
+    if not devices:
+        return ""
+    return ngettext("%(n)d device", "%(n)d devices", devices) % {"n": devices}
+
+
+def cannot_pay() -> str:
+    return _("Paying is not possible right now.") + " " + ask_support()
 
 
 def ask_support() -> str:

@@ -1,17 +1,16 @@
-"""Plans with their prices and what they contain."""
+"""Plans with their prices and what they contain, each with a button to buy it."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 
 from django.utils.html import escape
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from accounts.models import User
 from billing import services as billing
 from billing.services import Offer
-from core import money
-from notifications.kinds import Rendered
+from core import clock, money
+from notifications.kinds import Button, Rendered
 from subscriptions import status
 from telegram_bot.screens import parts
 
@@ -20,10 +19,18 @@ from telegram_bot.screens import parts
 class Values:
     offers: tuple[Offer, ...]
     has_trial_left: bool
+    is_renewal: bool
+    can_pay: bool
 
 
 def load(customer: User, argument: str) -> Values:
-    return Values(tuple(billing.offers()), status.of(customer).has_trial_left)
+    found = status.of(customer)
+    return Values(
+        offers=tuple(billing.offers()),
+        has_trial_left=found.has_trial_left,
+        is_renewal=found.subscription_id is not None,
+        can_pay=bool(billing.offered_accounts(clock.now())) or billing.credit_of(customer, "RUB") > 0,
+    )
 
 
 def render(values: Values) -> Rendered:
@@ -32,9 +39,10 @@ def render(values: Values) -> Rendered:
             _("No plan is on sale at the moment. Look in again later."), buttons=((parts.menu_button(),),)
         )
     cards = [_card(offer) for offer in values.offers]
-    text = "\n\n".join(["💳 <b>" + _("Plans") + "</b>", *cards, _how_to_buy()])
+    text = "\n\n".join(["💳 <b>" + _("Plans") + "</b>", *cards, _how_to_buy(values)])
     first = ((parts.trial_button(),),) if values.has_trial_left else ()
-    return Rendered(text, buttons=(*first, (parts.key_button(), parts.menu_button())))
+    ways = tuple((_buy_button(offer, values),) for offer in values.offers) if values.can_pay else ()
+    return Rendered(text, buttons=(*first, *ways, (parts.key_button(), parts.menu_button())))
 
 
 def _card(offer: Offer) -> str:
@@ -42,18 +50,22 @@ def _card(offer: Offer) -> str:
     lines = [f"<b>{escape(offer.plan.name)}</b>: {price}"]
     if about := offer.plan.about:
         lines.append(escape(about))
-    lines.append(_devices(offer.plan.devices))
+    lines.append(parts.shown_devices(offer.plan.devices))
     if offer.saving_per_day:
         saving = money.shown(Decimal(offer.saving_per_day), offer.currency)
         lines.append("💚 " + _("You save %(amount)s a day against the 30-day plan") % {"amount": saving})
     return "\n".join(line for line in lines if line)
 
 
-def _devices(devices: int) -> str:
-    if not devices:
-        return ""
-    return ngettext("%(n)d device", "%(n)d devices", devices) % {"n": devices}
+def _how_to_buy(values: Values) -> str:
+    if not values.can_pay:
+        return parts.cannot_pay()
+    if values.is_renewal:
+        return _("Choose a plan to renew: the time is added to what you have.")
+    return _("Choose a plan to buy.")
 
 
-def _how_to_buy() -> str:
-    return _("Want to buy a plan?") + " " + parts.ask_support()
+def _buy_button(offer: Offer, values: Values) -> Button:
+    words = {"plan": offer.plan.name, "price": money.shown(offer.amount, offer.currency)}
+    label = _("Renew: %(plan)s · %(price)s") if values.is_renewal else _("Buy: %(plan)s · %(price)s")
+    return Button(label % words, action=f"buy:{offer.plan.pk}")

@@ -60,4 +60,5 @@ def _subscription(found: CustomerStatus) -> list[str]:
 def _buttons(values: Values) -> tuple[tuple[Button, ...], ...]:
     first = parts.key_button() if values.status.subscription_id else parts.plans_button()
     invite = ((Button(_("📋 Copy the invite link"), copy=values.invite_link),),) if values.invite_link else ()
-    return (*invite, (first, parts.menu_button()))
+    orders = Button(_("🧾 My payments"), action="orders")
+    return (*invite, (orders,), (first, parts.menu_button()))
