@@ -8,9 +8,11 @@ from django.db.models import F
 
 from accounts import services as accounts
 from accounts.models import User
+from billing import services as billing
+from billing.models import Payment, ProviderAccount
 from subscriptions import services as subscriptions
-from subscriptions.models import Subscription
-from tests.world import PanelWorld
+from subscriptions.models import Plan, Subscription
+from tests.world import PanelWorld, PaymentWorld
 from vpnpanel.models import Access, Panel, PanelAccount, PanelGroup
 
 KEY = "vless://11111111-2222-4333-8444-555555555555@nl1.example.com:443?encryption=none&security=none&type=tcp#NL"
@@ -79,3 +81,25 @@ def let_pass(subscription: Subscription, *, days: float = 0, seconds: float = 0)
     subscription.refresh_from_db()
     Access.objects.filter(pk=subscription.access_id).update(until=subscription.expires_at)
     return subscription
+
+
+def make_provider_account(**fields: object) -> ProviderAccount:
+    """The shop that the stand-in for YooKassa knows, open to customers."""
+    keys = {"remote_account": PaymentWorld.shop_id, "secret": PaymentWorld.secret_key}
+    return ProviderAccount.objects.create(**{**keys, "is_test": True, "is_open": True, **fields})
+
+
+def agree_to_all(customer: User) -> User:
+    """Let the customer agree to whatever the shop asks them to."""
+    for document in accounts.missing_documents(customer):
+        accounts.give_consent(customer.pk, document.pk, actor="customer")
+    return customer
+
+
+def make_payment(customer: User | None = None, *, plan: str = "month") -> Payment:
+    """A payment of a fresh order, which the provider has not heard of yet."""
+    payer = agree_to_all(customer or make_customer())
+    account = ProviderAccount.objects.first() or make_provider_account()
+    return billing.place_order(
+        payer.pk, Plan.objects.get(code=plan).pk, account_id=account.pk, actor="customer"
+    )
