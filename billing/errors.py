@@ -19,6 +19,10 @@ class NoProvider(InvalidTransition):
     """No payment provider is open to customers now, or not the one that was asked for."""
 
 
+class AccountUnfit(InvalidTransition):
+    """The account with the provider cannot be set up like that. The text is for staff."""
+
+
 class ConsentMissing(InvalidTransition):
     """The offer or the consent in its present version was not accepted yet."""
 
@@ -33,6 +37,14 @@ class NotEnoughCredit(InvalidTransition):
 
 class RefundTooLarge(InvalidTransition):
     """More would go back than came in."""
+
+
+class RefundNotWhole(InvalidTransition):
+    """A part of what is paid but not given yet cannot go back: only all of it."""
+
+
+class NoSuchRefund(ShopError):
+    """There is no such refund."""
 
 
 class NothingToRefund(InvalidTransition):

@@ -102,11 +102,15 @@ class AccountReport:
 
 @dataclass(frozen=True)
 class Page:
-    """A page of payments or refunds from the provider's books; `cursor` empty: the last one."""
+    """A page of payments or refunds from the provider's books; `cursor` empty: the last one.
+
+    `unread`: ids of objects that could not be understood, so that staff can look.
+    """
 
     payments: tuple[PaymentReport, ...] = ()
     refunds: tuple[RefundReport, ...] = ()
     cursor: str = ""
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,12 +132,16 @@ class Hint:
 
 @dataclass(frozen=True)
 class Credentials:
-    """How to reach one account. `secret` is never logged."""
+    """How to reach one account. `secret` is never logged.
+
+    `receipt_email` is where receipts go of customers without an address.
+    """
 
     remote_account: str
     secret: str = field(repr=False)
     is_test: bool = True
     sends_receipts: bool = False
+    receipt_email: str = ""
     vat_code: int = 1
 
 
@@ -163,9 +171,20 @@ class Refunds(Protocol):
     """Providers that send money back."""
 
     def compose_refund(
-        self, *, key: str, remote_payment_id: str, amount: Decimal, currency: str, description: str
+        self,
+        *,
+        key: str,
+        remote_payment_id: str,
+        amount: Decimal,
+        currency: str,
+        description: str,
+        receipt_email: str = "",
+        item: str = "",
     ) -> str:
-        """Return the request body for a refund. No call."""
+        """Return the request body for a refund. No call. Raises ValueError for what the provider forbids.
+
+        `item` is what the receipt names as given back, where receipts are sent; else the description.
+        """
 
     def refund(self, key: str, body: str) -> RefundReport:
         """Send money back. Safe to repeat with the same key and body within `KEY_HOURS`."""
@@ -186,6 +205,7 @@ class Listing(Protocol):
         """Return refunds created since then, or those of one payment, a page at a time."""
 
 
+READ_SECONDS = 30.0  # how long an answer is waited for: YooKassa itself works up to 30 s on a payment
 KEY_HOURS = 23  # providers forget a key after 24 hours; then the same request would pay twice
 
 Reasons = Mapping[str, Hope]
