@@ -3,7 +3,7 @@
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -123,25 +123,32 @@ def provider_of(account: ProviderAccount, *, read_seconds: float = READ_SECONDS)
     return provider
 
 
-def explain(kind: str, reason: str) -> tuple[str, Hope]:
-    """Return why a payment failed, in the active language and with what to do next, and what to hope for.
+class Explained(NamedTuple):
+    """A failure in plain words, with what to do next, and what there is to hope for."""
+
+    text: str
+    hope: Hope
+
+
+def explain(kind: str, reason: str) -> Explained:
+    """Return why a payment failed, for the customer, in the active language.
 
     `kind` is the provider's, `reason` its own word, empty if it gave none.
     """
     return _explained(kind, reason, "PAYMENTS", "OTHER_PAYMENT")
 
 
-def explain_refund(kind: str, reason: str) -> tuple[str, Hope]:
+def explain_refund(kind: str, reason: str) -> Explained:
     """Return why a refund failed, for staff. The same words mean other things than for payments."""
     return _explained(kind, reason, "REFUNDS", "OTHER_REFUND")
 
 
-def _explained(kind: str, reason: str, table: str, other: str) -> tuple[str, Hope]:
+def _explained(kind: str, reason: str, table: str, other: str) -> Explained:
     reasons = providers.reasons_of(kind)
     if reasons is None:
-        return _("The payment did not go through."), Hope.NONE
+        return Explained(_("The payment did not go through."), Hope.NONE)
     hope, text = getattr(reasons, table).get(reason) or getattr(reasons, other)
-    return str(text), hope
+    return Explained(str(text), hope)
 
 
 def note_outcome(account_id: int, error: OutsideError | None = None) -> bool:
