@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
@@ -15,18 +14,12 @@ from accounts.models import User
 from accounts.services import find_customers
 from backoffice.customer_page import context_of
 from core import clock
-from core.acts import Act, ActForm, buttons
+from core.acts import Act, ReasonForm, buttons
 from core.staff import HistoryAdmin, column
 from subscriptions.models import Subscription
 from subscriptions.services import ban_customer, unban_customer
 
 REACH_TONES = {"ok": "success", "blocked": "warning", "gone": "danger", "never": "default"}
-
-
-class BanForm(ActForm):
-    reason = forms.CharField(
-        label=_("Reason"), max_length=300, help_text=_("Kept in the trail; staff read it.")
-    )
 
 
 def ban(customer: User, values: dict[str, Any], actor: str) -> Any:
@@ -46,7 +39,7 @@ ACTS = (
         about=_("The bot stops serving them, and all their access is cut off until you lift the ban."),
         permission="accounts.change_user",
         run=ban,
-        form=BanForm,
+        form=ReasonForm,
         is_possible=lambda customer: not customer.is_banned,
         icon="gavel",
         tone="danger",

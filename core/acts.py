@@ -5,6 +5,7 @@ of a form shows what would change; the second, with `confirm`, does it. Whatever
 carries a `form_uuid` that is made when the form is first shown.
 """
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.choices import flatten_choices
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext_lazy as _
 from unfold import widgets
 
 from core.errors import ShopError
@@ -38,22 +41,65 @@ class Change:
 
 
 class ActForm(forms.Form):
-    """What an act asks for. The base asks for nothing: such an act is only confirmed."""
+    """What an act asks for. The base asks for nothing: such an act is only confirmed.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    `subject` is the row it is about, None on a list: a form may fit its questions to it in `fit`.
+    """
+
+    def __init__(self, *args: Any, subject: Any = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.subject = subject
+        self.fit()
         for field in self.fields.values():
             if type(field.widget) in STYLED:
-                styled = STYLED[type(field.widget)](field.widget.attrs)
+                styled = STYLED[type(field.widget)](attrs=field.widget.attrs)
                 styled.is_required = field.required
                 field.widget = styled
+                if isinstance(field, forms.ChoiceField):
+                    field.choices = field.choices  # hands them to the new widget
+
+    def fit(self) -> None:
+        """Fit the questions to `subject`, before they are dressed."""
+
+    def answers(self) -> list[tuple[Any, Any]]:
+        """Return what was answered as people read it: choices by their names, no hidden values."""
+        given = []
+        for field in self:
+            value = field.value()
+            if field.is_hidden or value in (None, ""):
+                continue
+            if isinstance(value, bool):
+                value = _("Yes") if value else _("No")
+            elif isinstance(field.field, forms.ChoiceField):
+                value = {str(key): name for key, name in flatten_choices(field.field.choices)}.get(
+                    str(value), value
+                )
+            given.append((field.label, value))
+        return given
 
 
 STYLED: dict[type[forms.Widget], type[forms.Widget]] = {
     forms.TextInput: widgets.UnfoldAdminTextInputWidget,
     forms.NumberInput: widgets.UnfoldAdminIntegerFieldWidget,
     forms.Textarea: widgets.UnfoldAdminTextareaWidget,
+    forms.Select: widgets.UnfoldAdminSelectWidget,
+    forms.RadioSelect: widgets.UnfoldAdminRadioSelectWidget,
+    forms.CheckboxInput: widgets.UnfoldBooleanSwitchWidget,
 }
+
+
+class ReasonForm(ActForm):
+    """Asks why. Whatever moves money or access is done for a reason."""
+
+    reason = forms.CharField(
+        label=_("Reason"), max_length=300, help_text=_("Kept in the trail; staff read it.")
+    )
+
+
+class OnceForm(ReasonForm):
+    """Asks why, and does it once however often the form is sent."""
+
+    form_uuid = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
 
 
 def nothing(subject: Any, values: dict[str, Any]) -> list[Change]:
@@ -102,6 +148,17 @@ def buttons(model_admin: "StaffAdmin", request: HttpRequest, subject: Any) -> li
     ]
 
 
+def list_buttons(model_admin: "StaffAdmin", request: HttpRequest) -> list[Button]:
+    """Return what this member of staff may do from the list, without a row."""
+    opts = model_admin.opts
+    name = f"admin:{opts.app_label}_{opts.model_name}_list_act"
+    return [
+        Button(act, reverse(name, args=[act.name]))
+        for act in model_admin.list_acts
+        if request.user.has_perm(act.permission)
+    ]
+
+
 def address(model_admin: "StaffAdmin", act: Act, subject: Any) -> str:
     opts = model_admin.opts
     return reverse(f"admin:{opts.app_label}_{opts.model_name}_act", args=[subject.pk, act.name])
@@ -113,14 +170,27 @@ def act_view(model_admin: "StaffAdmin", request: HttpRequest, object_id: str, na
     subject = model_admin.get_object(request, object_id)
     if act is None or subject is None:
         raise Http404
+    return _asked(model_admin, request, act, subject)
+
+
+def list_act_view(model_admin: "StaffAdmin", request: HttpRequest, name: str) -> HttpResponse:
+    """The same for an act that is about no row: `subject` is None."""
+    act = next((act for act in model_admin.list_acts if act.name == name), None)
+    if act is None:
+        raise Http404
+    return _asked(model_admin, request, act, None)
+
+
+def _asked(model_admin: "StaffAdmin", request: HttpRequest, act: Act, subject: Any) -> HttpResponse:
     if not request.user.has_perm(act.permission):
         raise PermissionDenied
-    form = act.form(request.POST if request.method == "POST" else None)
+    form = act.form(request.POST if request.method == "POST" else None, subject=subject)
     is_confirmed = request.method == "POST" and (act.is_harmless or "confirm" in request.POST)
     if is_confirmed and form.is_valid() and _run(act, request, subject, form.cleaned_data):
         return HttpResponseRedirect(_back(model_admin, request, subject))
     is_asking = request.method == "POST" and form.is_valid() and not is_confirmed
-    has_questions = any(not field.is_hidden for field in form)
+    changes = _shown_changes(act, form, subject, is_asking)
+    is_asking = is_asking and form.is_valid()
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,
@@ -128,13 +198,23 @@ def act_view(model_admin: "StaffAdmin", request: HttpRequest, object_id: str, na
         "title": act.title,
         "act": act,
         "form": form,
-        "is_last_step": is_asking or not has_questions,
-        "changes": act.changes(subject, form.cleaned_data if is_asking else {}),
+        "is_last_step": is_asking or all(field.is_hidden for field in form),
+        "changes": changes,
         "next": request.POST.get("next") or request.GET.get("next", ""),
         "back": _back(model_admin, request, subject),
     }
     request.current_app = model_admin.admin_site.name
     return TemplateResponse(request, "admin/act.html", context)
+
+
+def _shown_changes(act: Act, form: ActForm, subject: Any, is_asking: bool) -> list[Change]:
+    """Return what would change; what a verb refuses beforehand is an error of the form."""
+    try:
+        return act.changes(subject, form.cleaned_data if is_asking else {})
+    except ShopError as refused:
+        if form.is_bound:
+            form.add_error(None, str(refused))
+        return []
 
 
 def _run(act: Act, request: HttpRequest, subject: Any, values: dict[str, Any]) -> bool:
@@ -151,4 +231,6 @@ def _back(model_admin: "StaffAdmin", request: HttpRequest, subject: Any) -> str:
     if url_has_allowed_host_and_scheme(asked, {request.get_host()}, require_https=request.is_secure()):
         return asked
     opts = model_admin.opts
+    if subject is None:
+        return reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
     return reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[subject.pk])

@@ -16,9 +16,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from unfold.decorators import display
 
-from core.acts import Act, act_view, buttons
+from core.acts import Act, act_view, buttons, list_act_view, list_buttons
+from core.badges import badge
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin, TabularInline
@@ -90,7 +92,9 @@ class StaffAdmin(Base):
     paginator = BoundedPaginator
     list_filter_sheet = True
     change_form_outer_before_template = "admin/acts.html"
+    list_before_template = "admin/acts.html"
     acts: tuple[Act, ...] = ()
+    list_acts: tuple[Act, ...] = ()
     customer_columns: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
 
@@ -126,8 +130,17 @@ class StaffAdmin(Base):
     def get_urls(self) -> list[URLPattern]:
         opts = self.opts
         view = self.admin_site.admin_view(partial(act_view, self))
-        name = f"{opts.app_label}_{opts.model_name}_act"
-        return [path("<path:object_id>/do/<slug:name>/", view, name=name), *super().get_urls()]
+        list_view = self.admin_site.admin_view(partial(list_act_view, self))
+        name = f"{opts.app_label}_{opts.model_name}"
+        return [
+            path("do/<slug:name>/", list_view, name=f"{name}_list_act"),
+            path("<path:object_id>/do/<slug:name>/", view, name=f"{name}_act"),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        extra = {"act_buttons": list_buttons(self, request), **(extra_context or {})}
+        return super().changelist_view(request, extra)
 
     def change_view(
         self,
@@ -200,11 +213,6 @@ def _as_badge(method: Callable[..., tuple[Any, Any]], tones: dict[Any, str]) -> 
     return shown
 
 
-def badge(tone: str, text: Any) -> SafeString:
-    """Return a short text in the colour of its tone: success, info, warning, danger or none."""
-    return format_html('<span class="bo-badge bo-{}">{}</span>', tone or "plain", text)
-
-
 def page_of(model: type[Model] | Model, pk: Any = None) -> str:
     """Return the address of a row's page, or of the list of a model."""
     opts = model._meta
@@ -222,6 +230,21 @@ def link_to(row: Model | None, text: str = "") -> str | SafeString:
         if row is None
         else format_html('<a class="bo-link" href="{}">{}</a>', page_of(row), text or str(row))
     )
+
+
+COPIED = """
+<span class="bo-copied" x-data="{{ done: false }}"><code>{text}</code>
+<button type="button" class="bo-icon-button" title="{word}" aria-label="{word}" data-text="{text}"
+ x-on:click="navigator.clipboard && navigator.clipboard.writeText($el.dataset.text);
+ done = true; setTimeout(() => done = false, 1500)">
+<span class="material-symbols-outlined" aria-hidden="true"
+ x-text="done ? 'check' : 'content_copy'">content_copy</span></button></span>
+"""
+
+
+def copied(text: str) -> str | SafeString:
+    """Return a code that a press copies, or a dash for none."""
+    return format_html(COPIED, text=text, word=gettext("Copy")) if text else "–"
 
 
 def size(amount: int) -> str:

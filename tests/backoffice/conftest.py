@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass
+from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import Group, Permission
@@ -9,13 +10,25 @@ from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import User
-from accounts.services import note
+from accounts.models import Document, User
+from accounts.services import give_consent, note
+from billing.models import (
+    BillingRules,
+    Decision,
+    JournalEntry,
+    Notice,
+    Order,
+    Payment,
+    PaymentEvent,
+    ProviderAccount,
+    Refund,
+)
+from core import clock
 from core.models import Job, ServiceHealth
 from notifications.models import OutboxMessage
 from referrals.models import Referral
 from referrals.services import code_of
-from subscriptions.models import Subscription
+from subscriptions.models import Plan, Subscription
 from telegram_bot.models import Update
 from tests.factories import make_customer, make_staff, make_subscription, serve
 from vpnpanel.models import SyncRun
@@ -48,6 +61,108 @@ def allow(user: User, *names: str) -> None:
     user.user_permissions.add(*Permission.objects.filter(codename__in=names))
 
 
+PRICE = Decimal("299.00")
+
+
+def shop_account(**fields: object) -> ProviderAccount:
+    """An open account whose keys work, as far as we know."""
+    number = next(numbers)
+    given = {"remote_account": f"shop-{number}", "secret": "a secret of the provider", "is_open": True}
+    return ProviderAccount.objects.create(**{**given, **fields})
+
+
+def order_of(customer: User, subscription: Subscription | None = None, **fields: object) -> Order:
+    """An order that went well, or whatever `fields` make of it."""
+    plan = Plan.objects.get(code="month")
+    now = clock.now()
+    given = {
+        "kind": Order.Kind.RENEWAL,
+        "state": Order.State.FULFILLED,
+        "payer": customer,
+        "receiver": customer,
+        "plan": plan,
+        "subscription": subscription,
+        "plan_name_en": plan.name_en,
+        "plan_name_ru": plan.name_ru,
+        "days": plan.days,
+        "traffic_limit": plan.traffic_limit,
+        "devices": plan.devices,
+        "amount": PRICE,
+        "currency": "RUB",
+        "paid_at": now,
+        "fulfilled_at": now,
+    }
+    return Order.objects.create(**{**given, **fields})
+
+
+def payment_of(order: Order | None, account: ProviderAccount, **fields: object) -> Payment:
+    given = {
+        "order": order,
+        "provider": Payment.Provider.YOOKASSA,
+        "account": account,
+        "state": Payment.State.SUCCEEDED,
+        "amount": PRICE,
+        "currency": "RUB",
+        "received_amount": PRICE,
+        "received_currency": "RUB",
+        "booked_as": Payment.Booked.ORDER,
+        "remote_id": f"2f7a1c9e-000f-5001-9000-{next(numbers):012}",
+        "succeeded_at": clock.now(),
+    }
+    return Payment.objects.create(**{**given, **fields})
+
+
+@dataclass
+class Sale:
+    """A paid order with a row of everything that money can leave behind."""
+
+    account: ProviderAccount
+    order: Order
+    payment: Payment
+    refund: Refund
+    notice: Notice
+    decision: Decision
+
+
+def sell(customer: User, subscription: Subscription) -> Sale:
+    account = shop_account()
+    order = order_of(customer, subscription)
+    payment = payment_of(order, account)
+    PaymentEvent.objects.create(
+        payment=payment, kind="answer", text="pending", actor="schedule", data={"status": "pending"}
+    )
+    refund = Refund.objects.create(
+        payment=payment,
+        state=Refund.State.MANUAL,
+        amount=Decimal("100.00"),
+        currency="RUB",
+        taken_from=JournalEntry.Account.SALES,
+        reason="did not like it",
+        actor="olga",
+    )
+    notice = Notice.objects.create(
+        provider="yookassa",
+        dedupe_key=payment.remote_id,
+        event="payment.succeeded",
+        object_id=payment.remote_id,
+        body='{"event": "payment.succeeded", "object": {"email": "a@example.com"}}',
+        payment=payment,
+        state=Notice.State.DONE,
+    )
+    about = {"customer": customer, "order": order, "payment": payment}
+    decision = Decision.objects.create(
+        fact=payment.remote_id, kind="second", state="decided", decided_at=clock.now(), **about
+    )
+    for fact, debit, credit in (
+        (f"charge:{payment.pk}", "provider", "prepaid"),
+        (f"sale:order:{order.pk}", "prepaid", "sales"),
+    ):
+        JournalEntry.objects.create(
+            fact=fact, debit=debit, credit=credit, amount=PRICE, currency="RUB", actor="schedule", **about
+        )
+    return Sale(account, order, payment, refund, notice, decision)
+
+
 @dataclass
 class Life:
     """A customer with a served subscription and one row of everything else."""
@@ -56,6 +171,7 @@ class Life:
     subscription: Subscription
     message: OutboxMessage
     update: Update
+    sale: Sale
 
 
 def live(*, inviter: User | None = None, **message: object) -> Life:
@@ -86,7 +202,16 @@ def live(*, inviter: User | None = None, **message: object) -> Life:
     Group.objects.create(name=f"role-{number}")
     code_of(customer)
     note(customer, "customer.wrote", actor="customer", data={"text": "hello"})
-    return Life(customer, subscription, told, update)
+    BillingRules.objects.get_or_create()
+    for document in Document.objects.all():
+        give_consent(customer.pk, document.pk, actor="customer")
+    return Life(customer, subscription, told, update, sell(customer, subscription))
+
+
+@pytest.fixture
+def sale(life) -> Sale:
+    """The sale in the life of the customer."""
+    return life.sale
 
 
 @pytest.fixture

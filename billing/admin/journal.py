@@ -1,0 +1,154 @@
+"""The journal for staff, with the balances it adds up to. Nobody edits it."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import admin
+from django.core.cache import cache
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from billing.admin.money import MoneyAdmin
+from billing.models import JournalEntry, Price
+from billing.services.journal import balances
+from billing.shown import amount_of
+from core.staff import column, link_to
+
+Account = JournalEntry.Account
+# Adding up a million entries takes a while, and nobody decides by the second.
+BALANCES_FOR_SECONDS = 30
+# What we owe or have earned stands on the credit side: people read it without the minus.
+OWED = frozenset({Account.PREPAID, Account.CREDIT, Account.SUSPENSE, Account.REFUNDS, Account.SALES})
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What lies on one account, as people read it."""
+
+    name: str
+    amount: str
+    url: str
+    is_odd: bool
+
+
+def shown_balances() -> list[Balance]:
+    """Return what lies where, account by account; up to BALANCES_FOR_SECONDS old."""
+    found: dict[tuple[str, str], Decimal] | None = cache.get("billing.balances")
+    if found is None:
+        found = balances()
+        cache.set("billing.balances", found, BALANCES_FOR_SECONDS)
+    names = dict(Account.choices)
+    order = {account: place for place, account in enumerate(Account.values)}
+    return [
+        _balance(account, names[account], currency, amount)
+        for (account, currency), amount in sorted(found.items(), key=lambda item: order[item[0][0]])
+    ]
+
+
+def _balance(account: str, name: Any, currency: str, amount: Decimal) -> Balance:
+    amount = -amount if account in OWED else amount
+    address = f"?account={account}&currency={currency}"
+    return Balance(str(name), amount_of(amount.normalize() + 0, currency), address, is_odd=amount < 0)
+
+
+class AccountFilter(admin.SimpleListFilter):
+    title = _("account")
+    parameter_name = "account"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(Account.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[JournalEntry]) -> QuerySet[JournalEntry]:
+        wanted = self.value()
+        return queryset.filter(Q(debit=wanted) | Q(credit=wanted)) if wanted in Account.values else queryset
+
+
+class CurrencyFilter(admin.SimpleListFilter):
+    title = _("currency")
+    parameter_name = "currency"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        asked = request.GET.get(self.parameter_name, "")[:8]
+        return [(code, code) for code in dict.fromkeys((*Price.Currency.values, asked)) if code]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[JournalEntry]) -> QuerySet[JournalEntry]:
+        return queryset.filter(currency=self.value()) if self.value() else queryset
+
+
+@admin.register(JournalEntry)
+class JournalAdmin(MoneyAdmin):
+    list_display = (
+        "created_at",
+        "amount_shown",
+        "credit",
+        "debit",
+        "fact",
+        "customer_link",
+        "order_link",
+        "payment_link",
+        "actor",
+    )
+    list_display_links = ("created_at",)
+    list_filter = (AccountFilter, CurrencyFilter, "created_at")
+    list_select_related = ("customer", "order", "payment")
+    customer_columns = ("customer",)
+    search_help_text = _("Fact or the beginning of one (as sale:order:12), or Telegram id")
+    list_before_template = "admin/money/balances.html"
+    fields = (
+        ("created_at", "amount_shown"),
+        ("credit", "debit"),
+        "fact",
+        ("customer_link", "provider_account"),
+        ("order_link", "payment_link", "refund_link"),
+        ("actor", "note"),
+    )
+    readonly_fields = (
+        "created_at",
+        "amount_shown",
+        "credit",
+        "debit",
+        "fact",
+        "customer_link",
+        "provider_account",
+        "order_link",
+        "payment_link",
+        "refund_link",
+        "actor",
+        "note",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("payment__request", "payment__confirmation_url")
+
+    def found_by(self, text: str, number: int | None) -> Q:
+        return Q(fact__startswith=text[:150])
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        extra = {"balances": shown_balances()} if self.has_view_permission(request) else {}
+        return super().changelist_view(request, {**extra, **(extra_context or {})})
+
+    @column(_("amount"), ordering="amount")
+    def amount_shown(self, entry: JournalEntry) -> str:
+        return amount_of(entry.amount, entry.currency)
+
+    @column(_("customer"))
+    def customer_link(self, entry: JournalEntry) -> str:
+        return link_to(entry.customer) if entry.customer else "–"
+
+    @column(_("provider account"))
+    def provider_account(self, entry: JournalEntry) -> str:
+        return str(entry.account or "–")
+
+    @column(_("order"))
+    def order_link(self, entry: JournalEntry) -> str:
+        return link_to(entry.order)
+
+    @column(_("payment"))
+    def payment_link(self, entry: JournalEntry) -> str:
+        return link_to(entry.payment)
+
+    @column(_("refund"))
+    def refund_link(self, entry: JournalEntry) -> str:
+        return link_to(entry.refund)

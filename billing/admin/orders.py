@@ -1,0 +1,124 @@
+"""Orders for staff: what was bought, who paid, and what stands behind it."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext_lazy as _
+
+from billing.admin.money import MoneyAdmin
+from billing.models import JournalEntry, Order, Payment, Refund
+from billing.shown import ORDER_TONES
+from core.staff import column, link_to, size
+
+ROWS_SHOWN = 50
+
+
+def order_parts(order: Order) -> dict[str, Any]:
+    """Return what stands under an order's fields: four queries, however much there is."""
+    payments = Payment.objects.filter(order=order).select_related("account").defer("account__secret")
+    return {
+        "payments": list(payments[:ROWS_SHOWN]),
+        "refunds": list(Refund.objects.filter(payment__order=order)[:ROWS_SHOWN]),
+        "journal": list(JournalEntry.objects.filter(order=order).order_by("id")[:ROWS_SHOWN]),
+    }
+
+
+@admin.register(Order)
+class OrderAdmin(MoneyAdmin):
+    secrets = ("subscription__token", "offer__body_en", "offer__body_ru")
+    list_display = (
+        "number",
+        "shown_state",
+        "payer_link",
+        "plan_shown",
+        "kind",
+        "amount_shown",
+        "created_at",
+        "paid_at",
+    )
+    list_display_links = ("number",)
+    list_filter = ("state", "kind", "plan", "paid_at")
+    list_select_related = ("payer",)
+    customer_columns = ("payer", "receiver")
+    search_help_text = _("Number of the order, or Telegram id")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("shown_state", "kind"),
+                    ("payer_link", "receiver_link"),
+                    ("plan_shown", "amount_shown"),
+                    ("terms", "subscription_link"),
+                    "offer_shown",
+                )
+            },
+        ),
+        (_("How it went"), {"fields": (("created_at", "paid_at"), ("fulfilled_at", "closed_at"))}),
+        (
+            _("Giving"),
+            {"fields": ("refusal", "fulfilment_error", ("fulfilment_tries", "alerted_at"))},
+        ),
+    )
+    readonly_fields = tuple(
+        name
+        for _title, options in fieldsets
+        for row in options["fields"]
+        for name in ((row,) if isinstance(row, str) else row)
+    )
+    change_form_outer_after_template = "admin/money/order.html"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        order = self.get_object(request, object_id) if request.method == "GET" else None
+        extra = {"parts": order_parts(order)} if order is not None else {}
+        return super().change_view(request, object_id, form_url, {**extra, **(extra_context or {})})
+
+    @column(_("order"), ordering="id")
+    def number(self, order: Order) -> str:
+        return str(order)
+
+    @column(_("state"), tones=ORDER_TONES, ordering="state")
+    def shown_state(self, order: Order) -> tuple[str, str]:
+        return order.state, order.get_state_display()
+
+    @column(_("payer"))
+    def payer_link(self, order: Order) -> str:
+        return link_to(order.payer)
+
+    @column(_("receiver"))
+    def receiver_link(self, order: Order) -> str:
+        return link_to(order.receiver)
+
+    @column(_("plan"))
+    def plan_shown(self, order: Order) -> str:
+        return order.plan_name_in(get_language() or "en")
+
+    @column(_("amount"), ordering="amount")
+    def amount_shown(self, order: Order) -> str:
+        return order.price_shown
+
+    @column(_("terms"))
+    def terms(self, order: Order) -> str:
+        traffic = size(order.traffic_limit) if order.traffic_limit else gettext("no limit")
+        devices = order.devices or gettext("no limit")
+        return gettext("%(days)d days · traffic: %(traffic)s · devices: %(devices)s") % {
+            "days": order.days,
+            "traffic": traffic,
+            "devices": devices,
+        }
+
+    @column(_("subscription"))
+    def subscription_link(self, order: Order) -> str:
+        return link_to(order.subscription)
+
+    @column(_("accepted offer"))
+    def offer_shown(self, order: Order) -> str:
+        return link_to(order.offer)

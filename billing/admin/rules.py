@@ -1,0 +1,36 @@
+"""The shop's rules for money: one row, changed by a verb that leaves a line in the trail."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from billing.models import BillingRules
+from billing.services.rules import change_rules
+from core.staff import StaffAdmin, page_of
+
+
+@admin.register(BillingRules)
+class BillingRulesAdmin(StaffAdmin):
+    list_display = ("__str__", "refund_days", "extra_money")
+    fields = ("refund_days", "extra_money")
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """There is one row, so the list leads to it; it is made when somebody looks for it first."""
+        row = BillingRules.objects.first()
+        if not self.has_view_permission(request) or row is None:
+            return super().changelist_view(request, extra_context)
+        return HttpResponseRedirect(page_of(row))
+
+    def save_model(self, request: HttpRequest, obj: BillingRules, form: Any, change: bool) -> None:
+        values = {name: form.cleaned_data[name] for name in self.fields}
+        obj.pk = change_rules(actor=request.user.get_username(), **values).pk
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        may_change: bool = self.has_change_permission(request)
+        return may_change and not BillingRules.objects.exists()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
