@@ -95,8 +95,8 @@ CERTIFICATE = _("Money paid with an electronic certificate cannot go back this w
 # Read by staff: customers are told that the money is on its way, or that staff take care of it.
 REFUNDS: Table = {
     "general_decline": (
-        Hope.NONE,
-        _("The refund was refused without a reason. Ask YooKassa's support, or pay it out by hand."),
+        Hope.ANEW,
+        _("The refund was refused without a reason, twice. Ask YooKassa's support, or pay it out by hand."),
     ),
     "insufficient_funds": (
         Hope.RETRY,
