@@ -56,9 +56,10 @@ def second_marzban(box: SandboxThread) -> PanelWorld:
 
 
 @pytest.fixture
-def yookassa(box: SandboxThread) -> PaymentWorld:
+def yookassa(box: SandboxThread, settings) -> PaymentWorld:
     world = PaymentWorld(box.addresses["yookassa"])
     world.reset()
+    settings.YOOKASSA_API_URL = world.api_url
     return world
 
 
