@@ -68,7 +68,7 @@ def _is_worth_another_try(user: User, context: Context) -> bool:
 def _payment_failed(user: User, context: Context) -> Rendered:
     payment = _payment(context)
     anew = Button(_("💳 Pay anew"), action=f"again:{payment.order_id}")
-    text = escape(explain(payment.provider, payment.reason).text)
+    text = escape(explain(payment.provider, payment.reason)[0])
     return Rendered(
         f"⚠️ <b>{_('The payment did not go through')}</b>\n{text}",
         buttons=((anew,), (Button(_("💬 Help"), action="help"), _menu())),
@@ -104,8 +104,8 @@ def _is_refused(user: User, context: Context) -> bool:
 def _order_refused(user: User, context: Context) -> Rendered:
     order = _order(context)
     text = _(
-        "We received %(price)s for order %(number)d but cannot give what it was for. The money is kept as your "
-        "credit; we decide within a day what to do and tell you."
+        "We received %(price)s for order %(number)d but cannot give what it was for. The money is kept "
+        "as your credit; we look into it and tell you."
     )
     return _note("⚠️", _("Your order needs our attention"), text, price=order.price_shown, number=order.pk)
 
@@ -117,8 +117,8 @@ def _is_booked_as_credit(user: User, context: Context) -> bool:
 def _paid_twice(user: User, context: Context) -> Rendered:
     payment = _payment(context)
     text = _(
-        "Order %(number)d was paid already, so %(price)s is kept as your credit. You can pay for the next plan "
-        "with it, or write to us to have it back."
+        "Order %(number)d was paid already, so %(price)s is kept as your credit. You can pay for the "
+        "next plan with it, or write to us to have it back."
     )
     return _note("💰", _("You paid twice"), text, price=_received(payment), number=payment.order_id)
 

@@ -197,7 +197,7 @@ def _decide(
     decision.state, decision.resolution = Decision.State.DECIDED, resolution
     decision.reason, decision.decided_by, decision.decided_at = reason.strip()[:300], actor, clock.now()
     decision.customer = customer or decision.customer
-    decision.save()
+    decision.save(update_fields=["state", "resolution", "reason", "decided_by", "decided_at", "customer"])
     if decision.payment is not None:
         note_event(decision.payment, Kind.DECISION, text=f"{resolution}: {reason}", actor=actor)
     accounts.note(

@@ -31,6 +31,8 @@ LONGEST_WAIT = timedelta(minutes=5)
 STUCK_AFTER = timedelta(minutes=5)
 # A change this long after the purchase is another matter than the purchase.
 SAME_CHANGE = timedelta(minutes=1)
+# Not the lease, which is not guarded by the payer's lock.
+SETTLED = ("state", "next_try_at", "fulfilment_error")
 
 
 def pay_order(order: Order, payment: Payment, payer: User, *, actor: str) -> None:
@@ -124,10 +126,9 @@ def _settle(order: Order, payment: Payment, outcome: Outcome, *, actor: str) -> 
         return
     order.state, order.fulfilled_at = State.FULFILLED, clock.now()
     order.subscription_id = outcome.subscription_id
-    order.save()
+    order.save(update_fields=[*SETTLED, "fulfilled_at", "subscription_id"])
     _book_from_prepaid(order, payment, f"sale:{order.subject}", to=Account.SALES, actor=actor)
     note_event(payment, Kind.FULFILLED, text=order.subject, actor=actor)
-    accounts.note(order.receiver, "order.fulfilled", actor=actor, subject=order.subject)
     tell(
         order.payer,
         "order_fulfilled",
@@ -139,7 +140,7 @@ def _settle(order: Order, payment: Payment, outcome: Outcome, *, actor: str) -> 
 def _refuse(order: Order, payment: Payment, refusal: str, *, actor: str) -> None:
     """The money becomes the payer's credit; whether it goes back is for the rules or staff to say."""
     order.state, order.refusal = State.REFUSED, refusal[:300]
-    order.save()
+    order.save(update_fields=[*SETTLED, "refusal"])
     _book_from_prepaid(order, payment, f"refused:{order.subject}", to=Account.CREDIT, actor=actor)
     payment.booked_as = Payment.Booked.CREDIT
     payment.save(update_fields=["booked_as"])

@@ -59,19 +59,20 @@ def apply_provider_state(payment_id: int, report: PaymentReport, *, source: str)
     if trouble := _mismatch(payment, report):
         _put_to_staff(payment, payer, report, trouble)
         return payment
-    learned = _learn(payment, report)
+    is_news = _learn(payment, report)
     state = STATES.get(report.said)
+    if state is not None and state != payment.state and payment.may_become(state):
+        _move(payment, payer, report, state, source=source)
+        return payment
     if state is None:
         log.error("payment %s: the provider says something unknown", payment.pk)
         note_event(payment, Kind.READ, text="unknown state", data=report.raw, actor=source)
     elif state == payment.state:
         _book_fee(payment, report)
         _look_for_refunds(payment, report)
-    elif payment.may_become(state):
-        _move(payment, payer, report, state, source=source)
     elif payment.state == State.SUCCEEDED and state == State.CANCELED:
         _put_to_staff(payment, payer, report, Trouble(Decision.Kind.CONTRADICTION, "canceled after success"))
-    if learned or payment.state == state:
+    if is_news:
         payment.save(update_fields=SAVED)
     return payment
 
@@ -168,24 +169,28 @@ def _learn(payment: Payment, report: PaymentReport) -> bool:
 def _move(
     payment: Payment, payer: User | None, report: PaymentReport, state: Payment.State, *, source: str
 ) -> None:
+    if payment.state == State.HELD:
+        withdraw(Decision.Kind.MONEY_HELD, f"payment:{payment.pk}", reason=str(state))
     payment.state = state
-    note_event(payment, Kind.READ, text=str(state), data=report.raw, actor=source)
     if state == State.SUCCEEDED:
         _book(payment, payer, report, source=source)
-    elif state == State.HELD:
+        return
+    if state == State.HELD:
         _ask_why_held(payment, payer)
     elif state == State.CANCELED:
-        _tell_failed(payment, payer)
-    if state in (State.SUCCEEDED, State.CANCELED):
         payment.next_try_at = None
-        withdraw(Decision.Kind.MONEY_HELD, f"payment:{payment.pk}", reason=str(state))
+        _tell_failed(payment, payer)
+    payment.save(update_fields=SAVED)
+    note_event(payment, Kind.READ, text=str(state), data=report.raw, actor=source)
 
 
 def _book(payment: Payment, payer: User | None, report: PaymentReport, *, source: str) -> None:
     """Write down the money where it belongs, and let it pay the order if it is what was asked for."""
     payment.received_amount, payment.received_currency = report.amount, report.currency[:8]
-    payment.succeeded_at = clock.now()
+    payment.succeeded_at, payment.next_try_at = clock.now(), None
     payment.booked_as = _destination(payment)
+    payment.save(update_fields=SAVED)
+    note_event(payment, Kind.BOOKED, text=payment.booked_as, data=report.raw, actor=source)
     order = payment.order
     book(
         f"charge:{payment.account_id}:{report.remote_id}",
@@ -205,8 +210,6 @@ def _book(payment: Payment, payer: User | None, report: PaymentReport, *, source
     )
     _book_fee(payment, report)
     _look_for_refunds(payment, report)
-    payment.save(update_fields=SAVED)
-    note_event(payment, Kind.BOOKED, text=payment.get_booked_as_display(), actor=source)
     if payment.booked_as == Booked.ORDER:
         assert order is not None and payer is not None
         pay_order(order, payment, payer, actor=source)
