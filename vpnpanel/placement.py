@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q, Sum
+from django.db.models import F, Q, QuerySet, Sum
 
 from core import clock
 from core.errors import LeaseLost
@@ -83,7 +83,7 @@ def _leave_where_not_due(access: Access, accounts: list[PanelAccount], now: date
     is_due = not access.is_gone and (access.until > now or access.until > ended_before(now))
     live: list[PanelAccount] = []
     for account in (account for account in accounts if account.is_live):
-        if is_due and not live and account.panel.state in Panel.SERVING:
+        if is_due and not live and account.panel.state in Panel.SERVING and not _must_move(access, account):
             live.append(account)
             continue
         account.placement = Placement.LEAVING
@@ -92,10 +92,21 @@ def _leave_where_not_due(access: Access, accounts: list[PanelAccount], now: date
     return live
 
 
+def _must_move(access: Access, account: PanelAccount) -> bool:
+    """Tell whether other groups were bought, and a panel of them takes the customer now."""
+    if Panel.objects.filter(pk=account.panel_id, groups__in=access.groups.all()).exists():
+        return False
+    return _selling().filter(groups__in=access.groups.all()).exists()
+
+
+def _selling() -> "QuerySet[Panel]":
+    has_room = Q(capacity=0) | Q(load__lt=F("capacity"))
+    return Panel.objects.filter(has_room, state=Panel.State.OPEN, is_up=True)
+
+
 def _join(access: Access, installation: Installation) -> PanelAccount:
     """Give the access an account on the least loaded panel that sells. Raises NoPanel."""
-    has_room = Q(capacity=0) | Q(load__lt=F("capacity"))
-    selling = Panel.objects.filter(has_room, state=Panel.State.OPEN, is_up=True)
+    selling = _selling()
     fitting = selling.filter(groups__in=access.groups.all()).distinct().order_by("load", "pk")
     for panel in fitting[:5]:
         # Again under the row's lock, so that no race fills a panel above its capacity.

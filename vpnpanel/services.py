@@ -51,10 +51,12 @@ def open_access(
 
 
 def change_access(access_id: int, **terms: Any) -> None:
-    """Change what is wanted: any of `until`, `traffic_limit`, `devices`, `is_enabled`, `is_gone`, `announce`.
+    """Change what is wanted: any of `until`, `traffic_limit`, `devices`, `is_enabled`, `is_gone`, `announce`,
+    and the `groups` of panels it may live on.
 
     Safe to repeat. Applied as soon as the panel can, newest change first.
     """
+    groups = terms.pop("groups", None)
     unknown = set(terms) - {"until", "traffic_limit", "devices", "is_enabled", "is_gone", "announce"}
     if unknown:
         raise TypeError(f"no such term of access: {', '.join(sorted(unknown))}")
@@ -66,6 +68,8 @@ def change_access(access_id: int, **terms: Any) -> None:
         attempts=0,
         **terms,
     )
+    if groups is not None:
+        Access(pk=access_id).groups.set([group.pk for group in groups])
     nudge(RECONCILE, access_id)
 
 

@@ -155,3 +155,23 @@ def test_race_for_the_last_places_never_overfills_a_panel(panel):
     for thread in threads:
         thread.join()
     assert PanelAccount.objects.count() == Panel.objects.get().load == 3
+
+
+def test_customer_moves_when_other_groups_are_bought(panel, second_panel):
+    second_panel.groups.set([PanelGroup.objects.create(code="best", name="Best")])
+    access = want_access()
+    reconciler.reconcile_one(access.pk)
+    change(access, groups=second_panel.groups.all())
+    reconciler.reconcile_one(access.pk)
+    assert account_of(access).panel == second_panel
+    assert [row.load for row in Panel.objects.order_by("pk")] == [0, 1]
+
+
+def test_customer_stays_where_they_are_while_no_panel_of_the_bought_groups_takes_them(panel, second_panel):
+    second_panel.groups.set([PanelGroup.objects.create(code="best", name="Best")])
+    access = want_access()
+    reconciler.reconcile_one(access.pk)
+    Panel.objects.filter(pk=second_panel.pk).update(state=Panel.State.CLOSED)
+    change(access, groups=second_panel.groups.all())
+    reconciler.reconcile_one(access.pk)
+    assert account_of(access).panel == panel
