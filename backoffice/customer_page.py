@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q, Sum
 from django.http import HttpRequest
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
@@ -17,9 +17,10 @@ from core.clock import DAY
 from core.staff import admin_of, size
 from notifications.models import OutboxMessage
 from referrals.models import Referral
-from subscriptions.models import Grant, Subscription
+from subscriptions.models import Grant, Subscription, TakeBack
 from vpnpanel.models import Access, PanelAccount
 
+TAKEN = Sum("take_backs__seconds", filter=Q(take_backs__state=TakeBack.State.TAKEN))
 GRANTS_SHOWN = 8
 INVITED_SHOWN = 10
 
@@ -43,10 +44,11 @@ class Placement:
 
 @dataclass(frozen=True)
 class GrantLine:
-    """A grant with the words that say what it was for."""
+    """A grant with the words that say what it was for; `taken` are the days that went back, if any."""
 
     grant: Grant
     days: str
+    taken: str
     why: str
     by: str
 
@@ -95,7 +97,8 @@ def _cards(customer: User, request: HttpRequest) -> list[Card]:
         Subscription.objects.filter(user=customer)
         .select_related("plan", "access")
         .prefetch_related(
-            Prefetch("grants", Grant.objects.order_by("-id")), Prefetch("access__accounts", accounts)
+            Prefetch("grants", Grant.objects.annotate(taken=TAKEN).order_by("-id")),
+            Prefetch("access__accounts", accounts),
         )
         .order_by("-expires_at")
     )
@@ -141,12 +144,16 @@ def _placement(access: Access, account: PanelAccount, now: datetime) -> Placemen
     return Placement(account, ", ".join(_differences(access, account, now)), ago)
 
 
-def _grant_line(grant: Grant) -> GrantLine:
+def _grant_line(grant: Any) -> GrantLine:
     kind = grant.source.partition(":")[0]
     names = {"trial": _("Trial"), "staff": _("By staff")}
-    days = f"{grant.seconds / DAY.total_seconds():g}"
     why = grant.reason or names.get(kind, grant.source)
-    return GrantLine(grant, days, why, by=timeline.who(grant.actor))
+    taken = _days(grant.taken) if grant.taken else ""
+    return GrantLine(grant, _days(grant.seconds), taken, why, by=timeline.who(grant.actor))
+
+
+def _days(seconds: int) -> str:
+    return f"{round(seconds / DAY.total_seconds(), 1):g}"
 
 
 def _differences(access: Access, account: PanelAccount, now: datetime) -> list[str]:

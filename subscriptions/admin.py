@@ -16,7 +16,7 @@ from core import clock
 from core.acts import Act, ActForm, Change
 from core.staff import HistoryAdmin, column, link_to
 from subscriptions import services
-from subscriptions.models import Grant, Subscription
+from subscriptions.models import Grant, Subscription, TakeBack
 from subscriptions.services.grants import MOST_STAFF_DAYS
 from vpnpanel.services import request_reconcile
 
@@ -182,13 +182,12 @@ class GrantAdmin(HistoryAdmin):
         "source",
         "customer_link",
         "days",
-        "shown_state",
         "actor",
         "reason",
         "ends_after",
         "created_at",
     )
-    list_filter = ("state", "created_at")
+    list_filter = ("created_at",)
     list_select_related = ("subscription__user",)
     search_fields = ("=source",)
     search_help_text = _("Source")
@@ -199,13 +198,11 @@ class GrantAdmin(HistoryAdmin):
         "days",
         "traffic",
         "devices",
-        "shown_state",
+        "plan",
         "reason",
         "actor",
         "ends_before",
         "ends_after",
-        "revoked_seconds",
-        "revoked_at",
         "created_at",
     )
     readonly_fields = fields
@@ -222,6 +219,45 @@ class GrantAdmin(HistoryAdmin):
     def days(self, grant: Grant) -> str:
         return format_html("{}", f"{grant.seconds / clock.DAY.total_seconds():g}")
 
-    @column(_("state"), tones={"given": "success", "revoked": "warning"})
-    def shown_state(self, grant: Grant) -> tuple[str, str]:
-        return grant.state, grant.get_state_display()
+
+@admin.register(TakeBack)
+class TakeBackAdmin(HistoryAdmin):
+    secrets = ("grant__subscription__token",)
+    list_display = ("id", "by", "customer_link", "days", "shown_state", "actor", "reason", "taken_at")
+    list_filter = ("state", "taken_at")
+    list_select_related = ("grant__subscription__user",)
+    search_fields = ("=by",)
+    search_help_text = _("What for")
+    fields = (
+        "by",
+        "customer_link",
+        "grant_link",
+        "days",
+        "traffic",
+        "devices",
+        "is_whole",
+        "shown_state",
+        "reason",
+        "actor",
+        "ends_before",
+        "ends_after",
+        "taken_at",
+        "given_back_at",
+    )
+    readonly_fields = fields
+
+    @column(_("customer"))
+    def customer_link(self, row: TakeBack) -> str:
+        return link_to(row.grant.subscription.user)
+
+    @column(_("grant"))
+    def grant_link(self, row: TakeBack) -> str:
+        return link_to(row.grant)
+
+    @column(_("days"), ordering="seconds")
+    def days(self, row: TakeBack) -> str:
+        return format_html("{}", f"{row.seconds / clock.DAY.total_seconds():g}")
+
+    @column(_("state"), tones={"taken": "warning", "given_back": "success"})
+    def shown_state(self, row: TakeBack) -> tuple[str, str]:
+        return row.state, row.get_state_display()

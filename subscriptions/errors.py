@@ -16,6 +16,14 @@ class NoSuchGrant(ShopError):
     """Nothing was given under this source."""
 
 
+class NoSuchTakeBack(ShopError):
+    """Nothing was taken back for this reason."""
+
+
+class TooFarAhead(ShopError):
+    """The end would be further away than any plan is long: a slip, or somebody hoarding."""
+
+
 class SourceTaken(ShopError):
     """The source already stands behind other time: of another subscription, or another amount."""
 

@@ -1,22 +1,30 @@
 """Verbs over what customers hold. Each locks the customer, changes one customer, and may be repeated."""
 
 from subscriptions.services.expiry import expire_due, remind_due
-from subscriptions.services.grants import extend_by_staff, give, restore, revoke
+from subscriptions.services.grants import extend_by_staff, give
 from subscriptions.services.holds import ban_customer, disable, enable, unban_customer
 from subscriptions.services.links import rotate_link
+from subscriptions.services.taking_back import TakeBackPreview, give_back, preview_take_back, take_back
+from subscriptions.services.terms import Terms, renew, start, terms_of
 from subscriptions.services.trials import take_trial
 
 __all__ = [
+    "TakeBackPreview",
+    "Terms",
     "ban_customer",
     "disable",
     "enable",
     "expire_due",
     "extend_by_staff",
     "give",
+    "give_back",
+    "preview_take_back",
     "remind_due",
-    "restore",
-    "revoke",
+    "renew",
     "rotate_link",
+    "start",
+    "take_back",
     "take_trial",
+    "terms_of",
     "unban_customer",
 ]

@@ -41,7 +41,7 @@ def is_free(subscription: Subscription, customer: User) -> bool:
 def move_end(
     subscription: Subscription, customer: User, end: datetime, *, now: datetime, **limits: Any
 ) -> None:
-    """Let the subscription end at `end`, with other limits of its access where given.
+    """Let the subscription end at `end`, with other limits and groups of its access where given.
 
     The life-cycle state follows. Who had no access before hears of it once it works; whose access ends by
     this hears of it at once.
@@ -49,7 +49,7 @@ def move_end(
     was_live = subscription.is_live(now)
     subscription.expires_at = end
     subscription.state = Subscription.State.ACTIVE if end > now else Subscription.State.EXPIRED
-    subscription.save(update_fields=["expires_at", "state", "reminded_end"])
+    subscription.save(update_fields=["plan", "expires_at", "state", "reminded_end"])
     if subscription.is_live(now) and not was_live:
         limits["announce"] = True
     vpnpanel.change_access(
@@ -72,3 +72,16 @@ def tell_expired(subscription: Subscription, customer: User) -> None:
             dedupe_key=f"subscription_expired:{subscription.pk}:{subscription.expires_at:%Y%m%d%H%M%S}",
             context={"subscription_id": subscription.pk},
         )
+
+
+def note(
+    subscription: Subscription, customer: User, action: str, *, actor: str, data: dict[str, Any]
+) -> None:
+    """Add a line about a moved end to the trail."""
+    accounts.note(
+        customer,
+        action,
+        actor=actor,
+        subject=subscription.subject,
+        data={**data, "ends": subscription.expires_at.isoformat()},
+    )

@@ -5,14 +5,10 @@ from django.db import transaction
 from accounts import services as accounts
 from accounts.errors import CustomerBanned
 from accounts.models import User
-from core import clock
-from core.clock import DAY
 from core.crypto import keyed_hash
 from subscriptions.errors import NoTrial, TrialTaken
-from subscriptions.models import Grant, Plan, Subscription, TrialUse
-from subscriptions.services.state import REMIND_BEFORE, whole_second
-from subscriptions.tokens import fresh_token, hash_of
-from vpnpanel import services as vpnpanel
+from subscriptions.models import Plan, Subscription, TrialUse
+from subscriptions.services.terms import open_subscription, terms_of
 
 
 def identity_hash(customer: User) -> str:
@@ -40,7 +36,7 @@ def take_trial(customer_id: int, *, actor: str) -> Subscription:
     if plan is None:
         raise NoTrial("no trial is on sale")
 
-    subscription = _open(customer, plan, source=f"trial:{identity[:32]}", actor=actor)
+    subscription = open_subscription(customer, terms_of(plan), source=f"trial:{identity[:32]}", actor=actor)
     TrialUse.objects.bulk_create(
         [TrialUse(identity_hash=identity, subscription=subscription)], ignore_conflicts=True
     )
@@ -53,41 +49,5 @@ def take_trial(customer_id: int, *, actor: str) -> Subscription:
         actor=actor,
         subject=subscription.subject,
         data={"plan": plan.code, "days": plan.days},
-    )
-    return subscription
-
-
-def _open(customer: User, plan: Plan, *, source: str, actor: str) -> Subscription:
-    """Start a subscription on the plan's terms, as they are now, with the grant that pays for it."""
-    end = whole_second(clock.database_now()) + plan.days * DAY
-    access = vpnpanel.open_access(
-        customer,
-        until=end,
-        traffic_limit=plan.traffic_limit,
-        devices=plan.devices,
-        groups=plan.groups.all(),
-        announce=True,
-    )
-    token = fresh_token()
-    subscription = Subscription.objects.create(
-        user=customer,
-        plan=plan,
-        access=access,
-        expires_at=end,
-        reminded_end=end if plan.days * DAY <= REMIND_BEFORE else None,
-        token=token,
-        token_hash=hash_of(token),
-    )
-    seconds = plan.days * int(DAY.total_seconds())
-    Grant.objects.create(
-        subscription=subscription,
-        source=source,
-        seconds=seconds,
-        traffic=plan.traffic_limit,
-        devices=plan.devices,
-        place=1,
-        queued_seconds=seconds,
-        actor=actor,
-        ends_after=end,
     )
     return subscription

@@ -28,7 +28,7 @@ from core.models import Job, ServiceHealth
 from notifications.models import OutboxMessage
 from referrals.models import Referral
 from referrals.services import code_of
-from subscriptions.models import Plan, Subscription
+from subscriptions.models import Plan, Subscription, TakeBack
 from telegram_bot.models import Update
 from tests.factories import make_customer, make_staff, make_subscription, serve
 from vpnpanel.models import SyncRun
@@ -178,6 +178,8 @@ def live(*, inviter: User | None = None, **message: object) -> Life:
     number = next(numbers)
     customer = make_customer()
     subscription = make_subscription(customer)
+    taken = {"seconds": 86_400, "actor": "olga", "taken_at": clock.now()}
+    TakeBack.objects.create(grant=subscription.grants.get(), by=f"refund:{number}", **taken)
     account = serve(subscription)
     SyncRun.objects.create(panel=account.panel)
     Referral.objects.create(invited=customer, inviter=inviter or make_customer(first_name="Boris"))

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from accounts.services import note
 from notifications.models import OutboxMessage
-from subscriptions.services import ban_customer, disable
+from subscriptions.services import ban_customer, disable, take_back
 from tests.backoffice.conftest import allow, live
 from tests.factories import let_pass, make_customer, make_staff, make_subscription, serve
 from vpnpanel.models import Access, PanelAccount
@@ -133,3 +133,10 @@ def test_what_customers_call_themselves_cannot_run_on_the_page(client, staff):
     customer = make_customer(first_name="<script>alert(1)</script>")
     make_subscription(customer)
     assert "<script>alert(1)" not in page_of(client, customer).content.decode()
+
+
+def test_a_grant_says_how_much_of_it_went_back(client, staff, life):
+    source = life.subscription.grants.get().source
+    take_back(source=source, by="refund:x", seconds=2 * 86_400, actor="olga", reason="unhappy")
+    shown = page_of(client, life.customer).content.decode()
+    assert "taken back: 3" in shown and "Time taken back" in shown

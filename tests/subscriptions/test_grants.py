@@ -1,17 +1,16 @@
-"""Time and limits given, taken back and given again."""
+"""Time and limits given on top of what there is."""
 
 import uuid
 from datetime import timedelta
 
 import pytest
 
-from accounts.models import AuditEvent
 from core import clock
 from notifications.models import OutboxMessage
 from subscriptions import services
-from subscriptions.errors import NoSuchGrant, NoSuchSubscription, SourceTaken
+from subscriptions.errors import NoSuchSubscription, SourceTaken
 from subscriptions.models import Grant, Subscription
-from tests.factories import let_pass, make_subscription, serve
+from tests.factories import let_pass, make_subscription
 from vpnpanel.models import Access
 
 pytestmark = pytest.mark.django_db
@@ -137,125 +136,11 @@ def test_grant_to_nothing_is_refused():
         services.give(999_999, source="order:1", seconds=DAY, actor="test")
 
 
-def test_trail_says_what_was_given_taken_and_restored():
-    subscription = make_subscription()
-    give(subscription)
-    services.revoke(source="order:1", actor="olga", reason="refund")
-    services.restore(source="order:1", actor="olga", reason="refund failed")
-    events = AuditEvent.objects.filter(subject=subscription.subject).order_by("id")
-    assert [event.action for event in events] == [
-        "trial.taken",
-        "grant.given",
-        "grant.revoked",
-        "grant.restored",
-    ]
-    assert [event.data.get("seconds") for event in events][1:] == [30 * DAY] * 3
-
-
-def test_revoke_takes_all_of_what_has_not_begun():
-    subscription = make_subscription()
-    give(subscription)
-    grant = services.revoke(source="order:1", actor="olga", reason="refund")
-    assert grant.revoked_seconds == 30 * DAY
-    assert end_of(subscription) == subscription.expires_at
-
-
-def test_revoke_leaves_used_time_used():
-    subscription = make_subscription()
-    give(subscription)
-    let_pass(subscription, days=17)
-    grant = services.revoke(source="order:1", actor="olga", reason="refund")
-    assert 20 * DAY - 30 < grant.revoked_seconds <= 20 * DAY + 1
-    assert end_of(subscription) <= clock.now()
-
-
-def test_revoke_of_a_used_up_grant_leaves_later_ones_alone():
-    subscription = make_subscription()
-    give(subscription)
-    let_pass(subscription, days=8)
-    trial = subscription.grants.get(source__startswith="trial:")
-    grant = services.revoke(source=trial.source, actor="olga", reason="abuse")
-    assert grant.revoked_seconds == 0
-    assert end_of(subscription) == subscription.expires_at
-
-
-def test_revoke_twice_takes_once():
-    subscription = make_subscription()
-    give(subscription, source="order:1")
-    give(subscription, source="order:2")
-    first = services.revoke(source="order:1", actor="olga", reason="refund")
-    assert services.revoke(source="order:1", actor="olga", reason="refund") == first
-    assert end_of(subscription) == subscription.expires_at + timedelta(days=30)
-
-
-def test_revoke_that_ends_access_says_so_once():
-    subscription = make_subscription()
-    trial = subscription.grants.get()
-    services.revoke(source=trial.source, actor="olga", reason="abuse")
-    services.expire_due()
-    subscription.refresh_from_db()
-    assert subscription.state == Subscription.State.EXPIRED
-    assert not access_of(subscription).is_wanted(clock.now())
-    assert told("subscription_expired") == 1
-
-
 def test_end_found_by_a_verb_before_the_sweep_is_told_too():
     subscription = let_pass(make_subscription(traffic_limit=GIB), days=8)
     give(subscription, seconds=0, traffic=GIB)
     services.expire_due()
     assert told("subscription_expired") == 1
-
-
-def test_revoke_keeps_a_limit_a_limit():
-    subscription = make_subscription()
-    Grant.objects.update(traffic=GIB, devices=1)
-    Access.objects.update(traffic_limit=GIB, devices=1)
-    services.revoke(source=Grant.objects.get().source, actor="olga", reason="abuse")
-    access = access_of(subscription)
-    assert (access.traffic_limit, access.devices) == (1, 1)
-
-
-def test_revoke_leaves_traffic_that_flowed():
-    subscription = make_subscription(traffic_limit=GIB)
-    serve(subscription, used_bytes=3 * GIB)
-    give(subscription, traffic=10 * GIB)
-    grant = services.revoke(source="order:1", actor="olga", reason="refund")
-    assert (grant.revoked_traffic, access_of(subscription).traffic_limit) == (8 * GIB, 3 * GIB)
-
-
-def test_restore_gives_exactly_what_was_taken():
-    subscription = make_subscription(traffic_limit=GIB, devices=1)
-    give(subscription, traffic=GIB, devices=2)
-    before, limits = end_of(subscription), (2 * GIB, 3)
-    services.revoke(source="order:1", actor="olga", reason="chargeback")
-    services.restore(source="order:1", actor="olga", reason="chargeback lost")
-    access = access_of(subscription)
-    assert end_of(subscription) == before
-    assert (access.traffic_limit, access.devices) == limits
-
-
-def test_restore_twice_gives_once():
-    subscription = make_subscription()
-    give(subscription)
-    before = end_of(subscription)
-    services.revoke(source="order:1", actor="olga", reason="x")
-    for _ in range(2):
-        services.restore(source="order:1", actor="olga", reason="x")
-    assert end_of(subscription) == before
-
-
-def test_restore_of_what_was_never_taken_changes_nothing():
-    subscription = make_subscription()
-    give(subscription)
-    before = end_of(subscription)
-    services.restore(source="order:1", actor="olga", reason="x")
-    assert end_of(subscription) == before
-
-
-@pytest.mark.parametrize("verb", [services.revoke, services.restore])
-def test_unknown_source_is_an_error(verb):
-    with pytest.raises(NoSuchGrant):
-        verb(source="order:404", actor="olga", reason="x")
 
 
 def test_staff_extend_and_the_customer_is_told_once_per_form():

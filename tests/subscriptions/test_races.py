@@ -7,9 +7,10 @@ from threading import Barrier
 import pytest
 from django.db import connection
 
+from core import clock
 from subscriptions import services
 from subscriptions.errors import TrialTaken
-from subscriptions.models import Grant, Subscription, TrialUse
+from subscriptions.models import Grant, Plan, Subscription, TakeBack, TrialUse
 from tests.factories import let_pass, make_customer, make_subscription
 from vpnpanel.models import Access
 
@@ -72,12 +73,57 @@ def test_source_given_to_two_subscriptions_at_once_goes_to_one():
     assert sorted(days_added(subscription) for subscription in both) == [0, 1]
 
 
-def test_revoked_by_two_at_once_is_taken_once():
+def take(by: str, seconds: int | None = None) -> Callable[[], TakeBack]:
+    return lambda: services.take_back(source="order:0", by=by, seconds=seconds, actor="olga", reason="refund")
+
+
+def test_same_refund_at_once_takes_back_once():
     subscription = make_subscription()
     for number in range(2):
         give(subscription, source=f"order:{number}")()
-    at_once(*[lambda: services.revoke(source="order:0", actor="olga", reason="refund")] * 3)
+    results = at_once(*[take("refund:1")] * 3)
+    assert len(set(results)) == 1
     assert days_added(subscription) == 1
+
+
+def test_different_refunds_at_once_take_no_more_than_there_is():
+    subscription = make_subscription()
+    give(subscription, source="order:0")()
+    at_once(*[take(f"refund:{number}", seconds=30_000) for number in range(4)])
+    assert Subscription.objects.get().expires_at == subscription.expires_at
+    assert sorted(TakeBack.objects.values_list("seconds", flat=True)) == [0, 26_400, 30_000, 30_000]
+
+
+def test_failed_refund_told_by_two_at_once_gives_back_once():
+    subscription = make_subscription()
+    give(subscription, source="order:0")()
+    take("refund:1")()
+    at_once(*[lambda: services.give_back(by="refund:1", actor="olga", reason="failed")] * 3)
+    assert days_added(subscription) == 1
+
+
+def buy(customer, *, source: str) -> Callable[[], Subscription]:
+    terms = services.terms_of(Plan.objects.get(code="month"))
+    return lambda: services.start(customer.pk, terms=terms, source=source, actor="test")
+
+
+@pytest.mark.parametrize("hurry", range(3))
+def test_two_first_purchases_at_once_make_one_subscription(hurry):
+    customer = make_customer()
+    results = at_once(*[buy(customer, source=f"order:{number % 2}") for number in range(4)])
+    assert len({result.pk for result in results}) == 1
+    subscription = Subscription.objects.get()
+    assert (subscription.grants.count(), Access.objects.count()) == (2, 1)
+    assert (subscription.expires_at - clock.now()).days == 59
+
+
+def test_purchase_and_ban_at_once_leave_the_customer_shut_out():
+    customer = make_customer()
+    at_once(
+        lambda: services.ban_customer(customer.pk, reason="spam", actor="olga"),
+        buy(customer, source="order:1"),
+    )
+    assert not Access.objects.get().is_enabled
 
 
 def test_two_sweeps_at_once_expire_each_customer_once():

@@ -20,7 +20,7 @@ WEEK = 7 * 86_400
 def test_trial_gives_seven_days_with_one_grant_behind_them():
     subscription = services.take_trial(make_customer().pk, actor="customer")
     grant = subscription.grants.get()
-    assert (grant.seconds, grant.state, grant.ends_after) == (WEEK, "given", subscription.expires_at)
+    assert (grant.seconds, grant.plan.code, grant.ends_after) == (WEEK, "trial", subscription.expires_at)
     left = (subscription.expires_at - clock.now()).total_seconds()
     assert WEEK - 30 < left <= WEEK
 
