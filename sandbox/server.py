@@ -75,7 +75,8 @@ class SandboxServer:
             idle = PANEL_KEEPALIVE_SECONDS if stand_in in self.marzbans else 75
             await self._listen(stand_in.name, stand_in.app(), idle)
         self.yookassa.listens_at(self._pay_url or self.addresses["yookassa"])
-        await self._listen("page", page_app(self.telegram, self.marzbans, links=self.links), 75)
+        page = page_app(self.telegram, self.marzbans, self.yookassa, links=self.links)
+        await self._listen("page", page, 75)
         if self._store is not None:
             self.hub.on_change(self._store.changed)
 

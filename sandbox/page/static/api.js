@@ -21,7 +21,7 @@ async function call(method, path, body) {
   return answer;
 }
 
-/** The control calls every stand-in has, below `base` ("" is Telegram, "/panels/<name>" a panel). */
+/** The control calls every stand-in has, below `base` ("" is Telegram, "/yookassa" itself, "/panels/<name>" a panel). */
 function standIn(base) {
   return {
     base,
@@ -62,6 +62,18 @@ export function panel(name) {
     lose: (username) => call("POST", `${base}/_emu/lose`, { username }),
   };
 }
+
+const provider = "/yookassa/_emu";
+
+export const yookassa = {
+  ...standIn("/yookassa"),
+  books: () => call("GET", `${provider}/books`),
+  payments: () => call("GET", `${provider}/payments`),
+  deliveries: () => call("GET", `${provider}/deliveries`),
+  settings: () => call("GET", `${provider}/settings`),
+  turn: (knobs) => call("POST", `${provider}/settings`, knobs),
+  act: (name, wish) => call("POST", `${provider}/${name}`, wish),
+};
 
 export const config = () => call("GET", "/config");
 

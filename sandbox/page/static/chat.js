@@ -4,6 +4,7 @@ import { telegram } from "./api.js";
 import { arrange, avatar, h, icon, iconButton } from "./dom.js";
 import { clockTime, dayName, t } from "./i18n.js";
 import { messageRow } from "./message.js";
+import { isPayPage, openPayPage } from "./pay.js";
 import { alertIn, menu, shown, toast } from "./toast.js";
 import { choose, fullName, now, on, showPhones, transcript, users, view } from "./world.js";
 
@@ -208,10 +209,11 @@ class Phone {
     this.under.classList.remove("typing");
   }
 
-  /** Follow a link; one that starts this very bot is said in the chat, as Telegram does. */
+  /** Follow a link; one that starts this very bot is said in the chat, as Telegram does, and payers stay beside it. */
   open(url) {
     const payload = startPayload(url, this.bot?.username);
     if (payload !== null) this.command(`/start ${payload}`.trim());
+    else if (isPayPage(url)) openPayPage(this, url);
     else if (/^(https?|tg|mailto|tel):/i.test(url)) window.open(url, "_blank", "noopener");
     else toast(url, this.place);
   }

@@ -15,12 +15,14 @@ export function h(tag, props = {}, ...children) {
 }
 
 const PATHS = {
+  again: "M20 12a8 8 0 1 1-2.500-5.800M20 4v4.500h-4.500",
   add: "M12 5v14M5 12h14",
   back: "M15 5l-7 7 7 7",
   bin: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13M10 11v5M14 11v5",
   block: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM6 6l12 12",
   calls: "M4 6h16M4 12h10M4 18h13",
   chat: "M4 5h16v11H10l-5 4v-4H4z",
+  card: "M3 6h18v12H3zM3 10h18M6.500 15h4",
   check: "M5 12l5 5 9-11",
   clock: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 7v5l3.500 2",
   close: "M6 6l12 12M18 6L6 18",

@@ -1,4 +1,4 @@
-// Trouble on demand, for Telegram and each panel, and how much of it happened.
+// Trouble on demand, for Telegram, YooKassa and each panel, and how much of it happened.
 
 import { coalesce, h, icon } from "./dom.js";
 import { t } from "./i18n.js";
@@ -11,6 +11,7 @@ const DETAILS = {
 };
 const CALLS = {
   telegram: ["sendMessage", "editMessage*", "answerCallbackQuery", "sendPhoto", "getUpdates"],
+  yookassa: ["POST /v3/payments", "GET /v3/payments/*", "GET /v3/payments", "POST /v3/refunds", "GET /v3/refunds/*"],
   panel: ["POST /api/user", "PUT /api/user/*", "GET /api/user/*", "GET /api/system", "POST /api/admin/token"],
 };
 const LOOK_EVERY_MS = 5_000;
@@ -76,7 +77,7 @@ function counters(states) {
   return rows.length ? h("ul", { class: "fired" }, rows) : h("p", { class: "nothing" }, t("noneFired"));
 }
 
-/** Draw the trouble maker into `place`. `targets` are {label, kind: "telegram" | "panel", door}, Telegram first. */
+/** Draw the trouble maker into `place`. `targets` are {label, kind: "telegram" | "yookassa" | "panel", door}, Telegram first. */
 export function showFaults(place, targets) {
   const rules = h("ul", { class: "rules" });
   const fired = h("div");
@@ -96,6 +97,7 @@ export function showFaults(place, targets) {
     toast(t("healed"));
     await look();
     emit("panel", null);
+    emit("payments");
   });
   const healButton = h("button", { type: "button", class: "text-button", onclick: healAll }, t("heal"));
   place.append(troubleForm(targets, look), h("label", { class: "switch" }, icon("plug"), t("unplugTelegram"), cable), rules,

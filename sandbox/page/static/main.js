@@ -1,6 +1,6 @@
 // Puts the page together.
 
-import { config, listen, panel, telegram } from "./api.js";
+import { config, listen, panel, telegram, yookassa } from "./api.js";
 import { showCalls } from "./calls.js";
 import { showChat } from "./chat.js";
 import { showClock } from "./clock.js";
@@ -9,6 +9,8 @@ import { h, icon, iconButton } from "./dom.js";
 import { showFaults } from "./faults.js";
 import { switchLanguage, t } from "./i18n.js";
 import { showPanels } from "./panels.js";
+import { expectPayPages } from "./pay.js";
+import { showPayments } from "./payments.js";
 import { toast } from "./toast.js";
 import { showTour } from "./tour.js";
 import { hear, lookAgain, on } from "./world.js";
@@ -41,17 +43,19 @@ function section(sign, title, open) {
 }
 
 function worldColumn(places) {
-  const targets = [{ label: "Telegram", kind: "telegram", door: telegram },
+  const targets = [{ label: "Telegram", kind: "telegram", door: telegram }, { label: "YooKassa", kind: "yookassa", door: yookassa },
     ...places.panels.map(({ name }) => ({ label: name, kind: "panel", door: panel(name) }))];
   const tour = h("section", { class: "tour card" });
   const panels = section("server", t("panels"), true);
+  const payments = section("card", "YooKassa", true);
   const trouble = section("warn", t("trouble"), false);
   const time = section("clock", t("time"), false);
   const calls = section("calls", t("calls"), false);
-  document.getElementById("world").append(tour, panels, trouble, time, calls);
+  document.getElementById("world").append(tour, panels, payments, trouble, time, calls);
   on("trouble", (present) => trouble.classList.toggle("present", present));
   showTour(tour);
   showPanels(panels, places.panels);
+  showPayments(payments);
   showFaults(trouble, targets);
   showClock(time, targets.map(({ door }) => door));
   showCalls(calls, targets);
@@ -68,6 +72,7 @@ async function main() {
   document.title = t("title");
   const places = await config();
   const setLive = topBar(places);
+  expectPayPages(places.pay_page);
   tabBar();
   showCustomers(document.getElementById("customers"));
   showChat(document.getElementById("phones"));

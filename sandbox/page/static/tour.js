@@ -4,7 +4,7 @@ import { h, icon, iconButton } from "./dom.js";
 import { t } from "./i18n.js";
 import { on, transcript, users, view } from "./world.js";
 
-const STEPS = ["tourStart", "tourTrial", "tourPanel", "tourPhone", "tourOutage"];
+const STEPS = ["tourStart", "tourTrial", "tourPanel", "tourPay", "tourPhone", "tourOutage"];
 
 /** Draw the list into `place` until the newcomer hides it. */
 export function showTour(place) {
@@ -26,6 +26,7 @@ export function showTour(place) {
   };
   on("chat", () => { if ([...users.keys()].some((id) => transcript(id).length)) tick("tourStart"); });
   on("accounts", () => { tick("tourTrial"); tick("tourPanel"); });
+  on("yookassa.payment", (event) => { if (event.status === "succeeded") tick("tourPay"); });
   on("view", () => { if (view.phones > 1) tick("tourPhone"); });
   on("outage", () => tick("tourOutage"));
   draw();

@@ -99,6 +99,7 @@ const CHANGES = {
 export function hear(event) {
   emit(event.kind, event);
   if (event.kind.startsWith("marzban.")) emit("panel", event.panel);
+  if (event.kind.startsWith("yookassa.")) emit("payments");
   // A failed look is made good by lookAgain when the stream is back.
   if (event.kind === "telegram.user" || (event.chat_id > 0 && !users.has(event.chat_id))) refreshUsers().catch(() => undefined);
   const change = CHANGES[event.kind];
@@ -117,4 +118,5 @@ export async function lookAgain() {
   await Promise.all([...new Set(ids)].filter((id) => users.has(id)).map(refreshChat));
   emit("view");
   emit("panel", null);
+  emit("payments");
 }

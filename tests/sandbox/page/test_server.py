@@ -12,7 +12,7 @@ import requests
 from sandbox.server import SandboxThread
 from tests.world import PanelWorld, TelegramWorld
 
-STATIC = Path(__file__).parents[2] / "sandbox" / "page" / "static"
+STATIC = Path(__file__).parents[3] / "sandbox" / "page" / "static"
 REFERENCE = re.compile(
     r"""(?:src|href)=["']([^"']+)["']|from ["']([^"']+)["']|(?:src|href): ["']([^"']+)["']|url\("([^"]+)"\)"""
 )

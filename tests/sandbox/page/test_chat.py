@@ -1,106 +1,20 @@
 """The sandbox's page as a newcomer uses it, in headless Chromium; the test plays the bot."""
 
 import base64
-import json
-import shutil
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import requests
 from django.conf import settings
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import expect
 
 from sandbox.server import SandboxThread
-from tests.world import PanelWorld, TelegramWorld
+from tests.sandbox.page.bot_hand import ANNA, BotHand
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-ANNA = 1001
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
 )
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-]
-
-
-class BotHand:
-    """Calls the Bot API as the shop's bot would."""
-
-    def __init__(self, address: str) -> None:
-        self.base = f"{address}/bot{settings.TELEGRAM_BOT_TOKEN}/"
-        self.offset = 0
-
-    def call(self, method: str, files: Any = None, **fields: Any) -> Any:
-        data = {name: json.dumps(v) if isinstance(v, dict | list | bool) else v for name, v in fields.items()}
-        answer = requests.post(self.base + method, data=data, files=files, timeout=20).json()
-        assert answer["ok"], answer
-        return answer["result"]
-
-    def next_update(self) -> dict[str, Any]:
-        """Wait for the next update and confirm those before it."""
-        update = self.call("getUpdates", offset=self.offset, timeout=10, limit=1)[0]
-        self.offset = update["update_id"] + 1
-        return update
-
-    def send(self, text: str, *rows: list[dict[str, Any]], chat: int = ANNA) -> dict[str, Any]:
-        markup = {"reply_markup": {"inline_keyboard": list(rows)}} if rows else {}
-        return self.call("sendMessage", chat_id=chat, text=text, parse_mode="HTML", **markup)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    # The machine that runs the tests may be busy with other workers.
-    expect.set_options(timeout=15_000)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def bot(telegram: TelegramWorld) -> BotHand:
-    return BotHand(telegram.address)
-
-
-@pytest.fixture
-def page(
-    chromium: Browser,
-    box: SandboxThread,
-    telegram: TelegramWorld,
-    marzban: PanelWorld,
-    second_marzban: PanelWorld,
-) -> Iterator[Page]:
-    """The page in a fresh browser, with Anna's chat open; what goes wrong in its code fails the test."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page = context.new_page()
-    troubles: list[str] = []
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.goto(box.addresses["page"])
-    expect(page.locator(".customer")).to_have_count(4)
-    page.set_default_timeout(15_000)
-    yield page
-    context.close()
-    assert troubles == []
-
-
-@pytest.fixture
-def chat(page: Page, bot: BotHand) -> Page:
-    """Anna has pressed Start, and the bot knows."""
-    page.get_by_role("button", name="Start", exact=True).click()
-    bot.next_update()
-    return page
+pytestmark = pytest.mark.browser
 
 
 def test_a_newcomer_finds_four_customers_and_a_start_button(page, bot):
