@@ -184,7 +184,11 @@ def list_act_view(model_admin: "StaffAdmin", request: HttpRequest, name: str) ->
 def _asked(model_admin: "StaffAdmin", request: HttpRequest, act: Act, subject: Any) -> HttpResponse:
     if not request.user.has_perm(act.permission):
         raise PermissionDenied
-    form = act.form(request.POST if request.method == "POST" else None, subject=subject)
+    try:
+        form = act.form(request.POST if request.method == "POST" else None, subject=subject)
+    except ShopError as refused:  # found out while the form was fitted to the row
+        messages.error(request, str(refused))
+        return HttpResponseRedirect(_back(model_admin, request, subject))
     is_confirmed = request.method == "POST" and (act.is_harmless or "confirm" in request.POST)
     if is_confirmed and form.is_valid() and _run(act, request, subject, form.cleaned_data):
         return HttpResponseRedirect(_back(model_admin, request, subject))

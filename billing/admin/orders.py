@@ -3,14 +3,21 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
+from billing import services
+from billing.admin.booking import BOOK_FOR_ANYBODY
 from billing.admin.money import MoneyAdmin
+from billing.admin.refunding import REFUND
 from billing.models import JournalEntry, Order, Payment, Refund
 from billing.shown import ORDER_TONES
+from core import clock
+from core.acts import Act, Change
 from core.staff import column, link_to, size
+from vpnpanel.models import LATE_AFTER
 
 ROWS_SHOWN = 50
 
@@ -23,6 +30,62 @@ def order_parts(order: Order) -> dict[str, Any]:
         "refunds": list(Refund.objects.filter(payment__order=order)[:ROWS_SHOWN]),
         "journal": list(JournalEntry.objects.filter(order=order).order_by("id")[:ROWS_SHOWN]),
     }
+
+
+def give_now(order: Order, values: dict[str, Any], actor: str) -> Any:
+    if services.give_now(order.pk, actor=actor):
+        return _("Settled: see the state of the order.")
+    return _("It failed again: the order says why. It is tried again by itself too.")
+
+
+def close(order: Order, values: dict[str, Any], actor: str) -> Any:
+    services.close_order(order.pk, customer_id=order.payer_id, actor=actor)
+    return _("Closed. Money that comes nevertheless is honoured.")
+
+
+def closing(order: Order, values: dict[str, Any]) -> list[Change]:
+    return [Change(_("Order"), order.get_state_display(), Order.State.CLOSED.label)]
+
+
+ACTS = (
+    Act(
+        name="give-now",
+        title=_("Give now"),
+        about=_("Try once more to give what was paid for."),
+        permission="billing.change_order",
+        run=give_now,
+        is_possible=lambda order: order.state == Order.State.PAID,
+        icon="redeem",
+        tone="primary",
+        is_harmless=True,
+    ),
+    Act(
+        name="close",
+        title=_("Close"),
+        about=_("The customer no longer sees it as open. A payment that is under way is not touched."),
+        permission="billing.change_order",
+        run=close,
+        changes=closing,
+        is_possible=lambda order: order.state == Order.State.OPEN,
+        icon="close",
+    ),
+    REFUND,
+)
+
+
+class NotActiveFilter(admin.SimpleListFilter):
+    """Orders whose money came over a minute ago, and whose access does not work yet."""
+
+    title = _("paid but not active")
+    parameter_name = "stuck"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("Paid over a minute ago, not active"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        if self.value() != "yes":
+            return queryset
+        return queryset.filter(pk__in=services.not_active(clock.now() - LATE_AFTER).values("pk"))
 
 
 @admin.register(Order)
@@ -39,7 +102,9 @@ class OrderAdmin(MoneyAdmin):
         "paid_at",
     )
     list_display_links = ("number",)
-    list_filter = ("state", "kind", "plan", "paid_at")
+    acts = ACTS
+    list_acts = (BOOK_FOR_ANYBODY,)
+    list_filter = ("state", NotActiveFilter, "kind", "plan", "paid_at")
     list_select_related = ("payer",)
     customer_columns = ("payer", "receiver")
     search_help_text = _("Number of the order, or Telegram id")

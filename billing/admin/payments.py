@@ -6,12 +6,16 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from billing import services
 from billing.admin.money import MoneyAdmin
+from billing.admin.refunding import REFUND
 from billing.admin.story import story_of
 from billing.models import Decision, JournalEntry, Payment, Refund
 from billing.shown import PAYMENT_TONES, amount_of
+from core.acts import Act
 from core.staff import column, copied, link_to
 
 ROWS_SHOWN = 50
@@ -26,6 +30,30 @@ def payment_parts(payment: Payment) -> dict[str, Any]:
         "journal": list(JournalEntry.objects.filter(payment=payment).order_by("id")[:ROWS_SHOWN]),
         "decisions": list(Decision.objects.filter(payment=payment)[:ROWS_SHOWN]),
     }
+
+
+def read_back(payment: Payment, values: dict[str, Any], actor: str) -> Any:
+    if not services.check_payment(payment.pk, asked_by=actor):
+        return _("Not read: it was read within the last seconds, or the provider did not answer.")
+    payment.refresh_from_db()
+    return gettext("The provider was asked. The payment is: %(state)s") % {
+        "state": payment.get_state_display()
+    }
+
+
+ACTS = (
+    Act(
+        name="read-back",
+        title=_("Read back now"),
+        about=_("Ask the provider what it says of this payment, and book it."),
+        permission="billing.change_payment",
+        run=read_back,
+        is_possible=lambda payment: bool(payment.account_id and payment.remote_id),
+        icon="sync",
+        is_harmless=True,
+    ),
+    REFUND,
+)
 
 
 @admin.register(Payment)
@@ -43,6 +71,7 @@ class PaymentAdmin(MoneyAdmin):
         "created_at",
         "succeeded_at",
     )
+    acts = ACTS
     list_filter = ("state", "booked_as", "provider", "account", "succeeded_at")
     list_select_related = ("order__payer", "account")
     customer_columns = ("order__payer",)

@@ -7,9 +7,82 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.money import MoneyAdmin
-from billing.models import Refund
+from billing.models import Payment, Refund
+from billing.services import refunds
 from billing.shown import REFUND_TONES, amount_of
+from core.acts import Act, Change, ReasonForm
 from core.staff import column, copied, link_to
+
+
+def becomes(state: Refund.State) -> Any:
+    def changes(refund: Refund, values: dict[str, Any]) -> list[Change]:
+        return [Change(_("Refund"), refund.get_state_display(), state.label)]
+
+    return changes
+
+
+def pay_out(refund: Refund, values: dict[str, Any], actor: str) -> Any:
+    refunds.pay_out_by_hand(refund.pk, reason=values["reason"], actor=actor)
+    return _("Written down: the money was paid out by hand.")
+
+
+def try_again(refund: Refund, values: dict[str, Any], actor: str) -> Any:
+    refunds.try_again(refund.pk, reason=values["reason"], actor=actor)
+    return _("It goes to the provider once more, within seconds.")
+
+
+def give_up(refund: Refund, values: dict[str, Any], actor: str) -> Any:
+    refunds.give_up(refund.pk, reason=values["reason"], actor=actor)
+    return _("Given up. The money stays, the access is back, and the customer is told.")
+
+
+def waits_for_staff(refund: Refund) -> bool:
+    return refund.state == Refund.State.MANUAL
+
+
+def can_be_sent(refund: Refund) -> bool:
+    """Money that no provider took can't be sent back by one."""
+    return waits_for_staff(refund) and refund.payment.provider == Payment.Provider.YOOKASSA
+
+
+PERMISSION = "billing.change_refund"
+ACTS = (
+    Act(
+        name="pay-out",
+        title=_("Paid out by hand"),
+        about=_("You sent the money back yourself. Say how, so that others find it."),
+        permission=PERMISSION,
+        run=pay_out,
+        form=ReasonForm,
+        changes=becomes(Refund.State.SUCCEEDED),
+        is_possible=waits_for_staff,
+        icon="payments",
+        tone="primary",
+    ),
+    Act(
+        name="try-again",
+        title=_("Try again"),
+        about=_("The provider is asked once more, as if for the first time."),
+        permission=PERMISSION,
+        run=try_again,
+        form=ReasonForm,
+        changes=becomes(Refund.State.REQUESTED),
+        is_possible=can_be_sent,
+        icon="refresh",
+    ),
+    Act(
+        name="give-up",
+        title=_("Give up"),
+        about=_("The money stays in the shop, and the access that was taken for it comes back."),
+        permission=PERMISSION,
+        run=give_up,
+        form=ReasonForm,
+        changes=becomes(Refund.State.FAILED),
+        is_possible=waits_for_staff,
+        icon="block",
+        tone="danger",
+    ),
+)
 
 
 @admin.register(Refund)
@@ -54,6 +127,8 @@ class RefundAdmin(MoneyAdmin):
         for row in options["fields"]
         for name in ((row,) if isinstance(row, str) else row)
     )
+
+    acts = ACTS
 
     def found_by(self, text: str, number: int | None) -> Q:
         found = Q(remote_id=text[:64])
