@@ -1,5 +1,6 @@
 """The one place that knows what a plan costs."""
 
+import zlib
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -61,8 +62,12 @@ class Quote:
 
     @property
     def seen(self) -> str:
-        """What changes with every purchase: who decides on one quote twice is found out by it."""
-        return "0" if self.subscription is None else f"{self.subscription.expires_at.timestamp():.0f}"
+        """A mark of what was shown. It changes with every purchase, price and term: who decides on one
+        quote twice, or on one that is outdated, is found out by it.
+        """
+        ends = self.subscription.expires_at.timestamp() if self.subscription else 0
+        shown = f"{ends:.0f}:{self.amount}:{self.currency}:{self.plan.days}"
+        return f"{zlib.crc32(shown.encode()):08x}"
 
 
 def quote(customer: User, plan_id: int, currency: str = Price.Currency.RUB) -> Quote:
