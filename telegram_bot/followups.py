@@ -4,41 +4,43 @@ They run outside any transaction, in threads of their own, and only for those fe
 be kept waiting. Each is safe to repeat and to cut off: a sweep finishes what is left.
 """
 
-from collections.abc import Iterable
+from django.db.models import QuerySet
 
 from accounts.models import User
 from billing import services as billing
 from billing.models import Payment
 from telegram_bot.numbers import number_in
 
-UNSENT = (Payment.State.CREATED, Payment.State.SENDING)
+State = Payment.State
+
 # What is left of the ten seconds when the provider had time to answer.
 READ_SECONDS = 8
 
 
 def fetch_link(customer: User, argument: str) -> None:
     """Have the provider make the link of the customer's payment, if it has none yet."""
-    _bring_up_to_date(_mine(customer, pk=number_in(argument) or 0, state__in=UNSENT))
+    unsent = _of(customer).filter(pk=number_in(argument) or 0, state__in=(State.CREATED, State.SENDING))
+    for payment_id in unsent.values_list("pk", flat=True):
+        billing.send_payment(payment_id, read_seconds=READ_SECONDS)
 
 
 def look_at_payment(customer: User, argument: str) -> None:
-    """Ask the provider how the order of this payment stands. It is asked gently: see `check_payment`."""
-    _bring_up_to_date(_mine(customer, order__payments__pk=number_in(argument) or 0))
+    """Ask the provider how the order of this payment stands."""
+    _look(_of(customer).filter(order__payments__pk=number_in(argument) or 0))
 
 
 def look_at_order(customer: User, argument: str) -> None:
     """Ask the provider how the customer's order stands."""
-    _bring_up_to_date(_mine(customer, order=number_in(argument) or 0))
+    _look(_of(customer).filter(order=number_in(argument) or 0))
 
 
-def _mine(customer: User, **which: object) -> Iterable[Payment]:
-    """Return open payments of this payer only: anybody can forge a button's argument."""
-    return list(Payment.objects.filter(order__payer=customer, state__in=Payment.OPEN).filter(**which))
+def _of(customer: User) -> QuerySet[Payment]:
+    """Return payments of this payer only: anybody can forge a button's argument."""
+    return Payment.objects.filter(order__payer=customer)
 
 
-def _bring_up_to_date(payments: Iterable[Payment]) -> None:
-    for payment in payments:
-        if payment.state in UNSENT:
-            billing.send_payment(payment.pk, read_seconds=READ_SECONDS)
-        else:
-            billing.check_payment(payment.pk, asked_by="customer")
+def _look(payments: QuerySet[Payment]) -> None:
+    """What was not sent yet is left to the sweep: an impatient press must not make a provider busier."""
+    sent = payments.filter(state__in=(State.PENDING, State.HELD))
+    for payment_id in sent.values_list("pk", flat=True):
+        billing.check_payment(payment_id, asked_by="customer")

@@ -10,7 +10,6 @@ from billing.errors import ConsentMissing, NoProvider, NoSuchOrder, NotEnoughCre
 from billing.models import Order
 from telegram_bot.numbers import number_in
 from telegram_bot.screens import Shown
-from telegram_bot.screens.checkout import deal_code
 
 ACTOR = "customer"
 
@@ -35,13 +34,10 @@ def pay(customer: User, argument: str) -> Shown:
 
 def pay_from_credit(customer: User, argument: str) -> Shown:
     """Spend credit at once, but only on the deal that the pressed screen showed, and only once for it."""
-    plan, _, code = argument.partition(":")
-    plan_id = number_in(plan) or 0
+    plan, _, seen = argument.partition(":")
     try:
-        if deal_code(billing.quote(customer, plan_id)) != code:
-            return show_checkout(customer, plan)
-        order = billing.pay_from_credit(customer.pk, plan_id, actor=ACTOR)
-    except (NotForSale, NotEnoughCredit, ConsentMissing):
+        order = billing.pay_from_credit(customer.pk, number_in(plan) or 0, seen=seen, actor=ACTOR)
+    except (NotForSale, NotEnoughCredit, ConsentMissing, OrderSettled):
         return show_checkout(customer, plan)
     return Shown("order", str(order.pk))
 

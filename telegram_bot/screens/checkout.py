@@ -1,6 +1,5 @@
 """What a plan would cost and give now, what has to be agreed to first, and the ways to pay."""
 
-import zlib
 from dataclasses import dataclass
 
 from django.utils.html import escape
@@ -39,15 +38,6 @@ def load(customer: User, argument: str) -> Values:
         tuple(accounts.missing_documents(customer)),
         tuple(billing.offered_accounts(clock.now())),
     )
-
-
-def deal_code(quote: Quote) -> str:
-    """Return a short mark of what the customer was shown: another price or credit makes another mark.
-
-    A press on an outdated screen that would spend credit at once is known by it.
-    """
-    shown = f"{quote.plan.pk}:{quote.plan.days}:{quote.amount}:{quote.currency}:{quote.credit}"
-    return f"{zlib.crc32(shown.encode()):08x}"
 
 
 def render(values: Values) -> Rendered:
@@ -95,7 +85,7 @@ def _ways(values: Values, quote: Quote) -> list[tuple[Button, ...]]:
         return [(_agree_button(text, quote),) for text in values.missing]
     ways = []
     if quote.is_covered:
-        action = f"credit:{quote.plan.pk}:{deal_code(quote)}"
+        action = f"credit:{quote.plan.pk}:{quote.seen}"
         ways.append((Button(_("💰 Pay from your credit"), action=action),))
     for account in values.accounts:
         words = {"price": money.shown(quote.amount, quote.currency), "way": account.name}

@@ -48,6 +48,7 @@ class Values:
     """`status` is read only for what was given; `reason` only where the payment failed."""
 
     order_id: int
+    plan_id: int
     stage: Stage
     plan_name: str
     price: str
@@ -78,15 +79,20 @@ def _values(customer: User, order: Order | None) -> Values:
         stage = _stage_of(payment, clock.now())
     return Values(
         order_id=order.pk,
+        plan_id=order.plan_id,
         stage=stage,
         plan_name=order.plan_name_in(customer.language),
         price=order.price_shown,
         payment_id=payment.pk if payment else 0,
         link=payment.confirmation_url if payment else "",
         link_until=payment.expires_at if payment else None,
-        reason=billing.explain(payment.provider, payment.reason).text if payment and stage is Stage.FAILED else "",
+        reason=_why_failed(payment) if payment and stage is Stage.FAILED else "",
         status=status.of(customer) if stage is Stage.GIVEN else None,
     )
+
+
+def _why_failed(payment: Payment) -> str:
+    return billing.explain(payment.provider, payment.reason).text
 
 
 def _stage_of(payment: Payment | None, now: datetime) -> Stage:
@@ -175,7 +181,8 @@ def _buttons(values: Values) -> tuple[tuple[Button, ...], ...]:
     other = Button(_("‹ Other plan"), action="plans")
     match values.stage:
         case Stage.PREPARING:
-            return ((check,), (cancel,), (parts.menu_button(),))
+            way = Button(_("‹ Other way to pay"), action=f"buy:{values.plan_id}")
+            return ((check,), (way, cancel), (parts.menu_button(),))
         case Stage.WAITING:
             pay = Button(_("💳 Pay %(price)s") % {"price": values.price}, url=values.link)
             return ((pay,), (check,), (cancel,), (parts.menu_button(),))
