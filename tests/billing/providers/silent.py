@@ -1,5 +1,6 @@
 """Servers that misbehave below HTTP, where no stand-in of ours can."""
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -70,14 +71,7 @@ def _request(connection: socket.socket) -> bytes:
             return data
         data += part
     head, _, body = data.partition(b"\r\n\r\n")
-    length = next(
-        (
-            int(line.split(b":")[1])
-            for line in head.lower().split(b"\r\n")
-            if line.startswith(b"content-length")
-        ),
-        0,
-    )
-    while len(body) < length:
+    length = re.search(rb"content-length: *(\d+)", head.lower())
+    while length and len(body) < int(length[1]):
         body += connection.recv(65536)
     return head + b"\r\n\r\n" + body
