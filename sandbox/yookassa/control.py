@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -15,8 +17,6 @@ from sandbox.yookassa.reading import read_amount
 from sandbox.yookassa.refunds import RefundDesk
 from sandbox.yookassa.shapes import method_json, money, payment_json, refund_json
 from sandbox.yookassa.state import SHOP_ID, Payment, Refund, Shop
-
-FINDERS = ("payment_id", "idempotence_key", "metadata")
 
 
 def conflict(reason: str) -> web.HTTPConflict:
@@ -245,14 +245,12 @@ def booked_refund(refund: Refund) -> dict[str, Any]:
     return refund_json(refund) | more | {"value": money(refund.amount, refund.currency)["value"]}
 
 
-class refusals:
-    """Turns what the books refuse into answers of a control call."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, WrongState):
-            raise conflict(str(error)) from error
-        if isinstance(error, ApiError):
-            raise bad_request(str(error)) from error
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn what the books refuse into answers of a control call."""
+    try:
+        yield
+    except WrongState as error:
+        raise conflict(str(error)) from error
+    except ApiError as error:
+        raise bad_request(str(error)) from error

@@ -206,6 +206,7 @@ class Notifier:
         return {"url": self.url, "deliveries": [asdict(each) for each in self.deliveries.values()]}
 
     def load(self, saved: dict[str, Any]) -> None:
-        self.url = saved["url"]
+        # Where it is told to now counts: the shop may listen elsewhere since.
+        self.url = self._first_url or saved["url"]
         self.deliveries = {row["number"]: Delivery(**row) for row in saved["deliveries"]}
         self._numbers = itertools.count(max(self.deliveries, default=0) + 1)

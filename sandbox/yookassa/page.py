@@ -82,7 +82,7 @@ def page(payment: Payment, shop: Shop, language: str, now: float, nonce: str) ->
     texts = TEXTS[language]
     body = {"pending": choices, "waiting_for_capture": outcome, "succeeded": outcome, "canceled": outcome}
     other = "ru" if language == "en" else "en"
-    amount = f"{payment.amount // 100}.{payment.amount % 100:02d} ₽"
+    amount = roubles(payment.amount, language)
     described = html.escape(payment.description or "")
     return (
         f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
@@ -92,7 +92,7 @@ def page(payment: Payment, shop: Shop, language: str, now: float, nonce: str) ->
         f'<a href="?lang={other}" lang="{other}">{TEXTS[other]["language"]}</a></header>'
         f'<section class="card"><p class="soft">{described}</p><p class="amount">{amount}</p>'
         f"{body[payment.status](payment, shop, texts, now)}</section>"
-        f"<footer>{texts['notice']} · {payment.id}</footer></main>"
+        f"<footer>{texts['notice']}<br>{payment.id}</footer></main>"
         f'<script nonce="{nonce}">{SCRIPT}</script></body></html>'
     )
 
@@ -141,9 +141,10 @@ def outcome(payment: Payment, shop: Shop, texts: dict[str, Any], now: float) -> 
     look = "bad" if payment.status == "canceled" else "good"
     more = f'<p class="soft">{html.escape(why)}</p>' if why else ""
     if payment.refunded:
-        more += f'<p class="soft">{texts["refunded"].format(kopecks(payment.refunded))}</p>'
+        more += f'<p class="soft">{texts["refunded"].format(roubles(payment.refunded, texts["code"]))}</p>'
     return f'<p class="state {look}">{said}</p>{more}{way_back(payment, texts["back"], "button main")}'
 
 
-def kopecks(amount: int) -> str:
-    return f"{amount // 100}.{amount % 100:02d} ₽"
+def roubles(kopecks: int, language: str) -> str:
+    whole = f"{kopecks // 100:,}".replace(",", "\u00a0")
+    return f"{whole}{',' if language == 'ru' else '.'}{kopecks % 100:02d}\u00a0₽"

@@ -17,6 +17,7 @@ from sandbox.yookassa.cashier import Cashier
 from sandbox.yookassa.control import YooKassaControl
 from sandbox.yookassa.keys import HEADER
 from sandbox.yookassa.knobs import Knobs
+from sandbox.yookassa.ledger_page import LedgerPage
 from sandbox.yookassa.notifier import Notifier
 from sandbox.yookassa.page import PayPage
 from sandbox.yookassa.refunds import RefundDesk
@@ -61,6 +62,7 @@ class YooKassaStandIn:
         app = web.Application(middlewares=[*layers, api_middleware(self.refunds.catch_up)])
         mount_controls(app, self.controls, self.hub, reset=self.reset)
         YooKassaControl(self.cashier, self.refunds).add_to(app.router)
+        app.router.add_get("/", LedgerPage(self.cashier).show)
         PayPage(self.cashier).add_to(app.router)
         Api(self.cashier, self.refunds).add_to(app.router)
         return app

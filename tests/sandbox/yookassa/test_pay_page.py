@@ -17,7 +17,7 @@ def press(payment, **form):
 def test_it_names_the_shop_the_sum_and_the_goods(shop):
     shop.world.put_shop(name="<Best> VPN")
     text = page_of(shop.create(description="30 days & more")).text
-    for words in ("&lt;Best&gt; VPN", "199.00 ₽", "30 days &amp; more", "Pay with", "60 min left"):
+    for words in ("&lt;Best&gt; VPN", "199.00\u00a0₽", "30 days &amp; more", "Pay with", "60 min left"):
         assert words in text
 
 
@@ -75,7 +75,7 @@ def test_money_given_back_is_said(shop):
     payment = shop.create()
     shop.world.pay(payment["id"])
     shop.world.refund(payment["id"], "9.00")
-    assert "Refunded: 9.00 ₽" in page_of(payment).text
+    assert "Refunded: 9.00\u00a0₽" in page_of(payment).text
 
 
 @pytest.mark.parametrize(("wish", "saved"), [({"save_payment_method": True}, True), ({}, True)])
@@ -106,3 +106,17 @@ def test_a_way_back_that_is_no_web_address_is_not_offered(shop):
 
 def test_a_payment_that_is_not_there_has_no_page(shop):
     assert requests.get(f"{shop.world.address}/pay/nothing", timeout=5).status_code == 404
+
+
+def test_the_front_page_lists_payments_for_people(shop):
+    pending, paid = shop.create(description="<b>"), shop.paid("1234.50")
+    shop.world.refund(paid["id"], "9.00")
+    text = requests.get(shop.world.address, timeout=5).text
+    for words in (
+        "2 payments",
+        "1\u00a0234.50\u00a0₽",
+        "9.00\u00a0₽",
+        "&lt;b&gt;",
+        f'href="/pay/{pending["id"]}"',
+    ):
+        assert words in text
