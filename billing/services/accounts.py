@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Case, F, Q, QuerySet, When
+from django.db.models import Case, F, Q, QuerySet, TextField, Value, When
 from django.utils.translation import gettext as _
 
 from accounts.services import note
@@ -175,7 +175,7 @@ def _note_answer(account_id: int) -> None:
         failures=0,
         failing_since=None,
         hidden_until=None,
-        error=Case(When(refused_at__isnull=True, then=""), default=F("error")),
+        error=_unless_refused(""),
     )
 
 
@@ -183,13 +183,26 @@ def _note_failure(account_id: int, error: str) -> None:
     now = clock.now()
     goes_on = Q(failing_since__gt=now - FAILURES_WITHIN)
     _row(account_id).update(
-        error=Case(When(refused_at__isnull=True, then=_stored(error)), default=F("error")),
+        error=_unless_refused(_stored(error)),
         failures=Case(When(goes_on, then=F("failures") + 1), default=1),
         failing_since=Case(When(goes_on, then=F("failing_since")), default=now),
         hidden_until=Case(
             When(goes_on & Q(failures__gte=FAILURES_TO_HIDE - 1), then=now + HIDDEN_FOR),
             default=F("hidden_until"),
         ),
+    )
+
+
+def _unless_refused(error: str) -> Case:
+    """Keep the words by which our keys were refused until they are accepted again."""
+    text = Value(error, output_field=TextField())
+    return Case(When(refused_at__isnull=True, then=text), default=F("error"))
+
+
+def _unless_refused(error: str) -> Case:
+    """What refused the keys stays to be read until a check has passed."""
+    return Case(
+        When(refused_at__isnull=True, then=Value(error, output_field=TextField())), default=F("error")
     )
 
 
