@@ -63,3 +63,13 @@ def record(row: Claimable, **values: Any) -> bool:
         .update(claim_token=None, claimed_until=None, **values)
     )
     return bool(hit)
+
+
+def prolong(row: Claimable, *, lease_seconds: float) -> bool:
+    """Hold the row for `lease_seconds` from now, if the lease is still ours; tell whether it was."""
+    hit = (
+        type(row)
+        ._default_manager.filter(pk=row.pk, claim_token=row.claim_token)
+        .update(claimed_until=clock.now() + timedelta(seconds=lease_seconds))
+    )
+    return bool(hit)

@@ -10,11 +10,13 @@ from threading import BoundedSemaphore
 
 
 def at_most(runs: int) -> Callable[[Callable[[], int]], Callable[[], int]]:
-    """Let at most `runs` of the sweep run at once in this process; one more does nothing and returns 0."""
+    """Let at most `runs` of the sweep run at once in this process; one more does nothing and returns 0.
+
+    Sweeps that are given the same limit share its turns.
+    """
+    turns = BoundedSemaphore(runs)
 
     def limit(sweep: Callable[[], int]) -> Callable[[], int]:
-        turns = BoundedSemaphore(runs)
-
         @wraps(sweep)
         def run() -> int:
             if not turns.acquire(blocking=False):
