@@ -28,6 +28,8 @@ os.environ.update(
         "TELEGRAM_API_BASE_URL": "http://127.0.0.1:9",
         "TELEGRAM_MODE": "polling",
         "TELEGRAM_WEBHOOK_SECRET": "test-only-webhook-secret",
+        "YOOKASSA_API_URL": "http://127.0.0.1:9/v3",
+        "YOOKASSA_NOTICE_ADDRESSES": "127.0.0.0/8, ::1",
         "SANDBOX_ENABLED": "true",
         "STATIC_ROOT": str(SCRATCH / "static"),
         "DEBUG": "false",

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -84,6 +85,15 @@ def url(key: str, default: str | None = None, schemes: Sequence[str] = ("https",
             f"{key} must be an address that starts with {' or '.join(schemes)}://, not {value!r}."
         )
     return value
+
+
+def networks(key: str, default: str = "") -> list[IPv4Network | IPv6Network]:
+    """Return the networks of a list such as `10.0.0.0/8, ::1`; `none` is the empty one."""
+
+    def parse(raw: str) -> list[IPv4Network | IPv6Network]:
+        return [ip_network(item.strip()) for item in raw.split(",") if item.strip() not in ("", "none")]
+
+    return parsed(key, parse, default, "addresses or networks such as 10.0.0.0/8, separated by commas")
 
 
 def database(key: str, default: str) -> dict[str, Any]:

@@ -204,7 +204,11 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {"vpnpanel.tasks.reconcile_access": {"queue": "fast"}}
+CELERY_TASK_ROUTES = {
+    "vpnpanel.tasks.reconcile_access": {"queue": "fast"},
+    "billing.tasks.work_notices": {"queue": "fast"},
+    "billing.tasks.work_payments": {"queue": "fast"},
+}
 CELERY_TASK_TIME_LIMIT = 900
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
@@ -234,6 +238,16 @@ if TELEGRAM_MODE == "webhook" and not re.fullmatch(r"[\w-]{16,256}", TELEGRAM_WE
 # Telegram's free limits: about 30 messages a second in all, about one a second to one chat.
 TELEGRAM_MESSAGES_PER_SECOND = env.number("TELEGRAM_MESSAGES_PER_SECOND", 28, least=1, most=1000)
 TELEGRAM_CHAT_MESSAGES_PER_SECOND = env.number("TELEGRAM_CHAT_MESSAGES_PER_SECOND", 1, least=1, most=1000)
+
+YOOKASSA_API_URL = env.url("YOOKASSA_API_URL", "https://api.yookassa.ru/v3")
+# The list of the official package (yookassa 3.13, SecurityHelper).
+YOOKASSA_NOTICE_ADDRESSES = env.networks(
+    "YOOKASSA_NOTICE_ADDRESSES",
+    "185.71.76.0/27, 185.71.77.0/27, 77.75.153.0/25, 77.75.154.128/25, 77.75.156.11, 77.75.156.35, "
+    "2a02:5180:0:1509::/64, 2a02:5180:0:2655::/64, 2a02:5180:0:1533::/64, 2a02:5180:0:2669::/64",
+)
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+
 SUPPORT_CONTACT = env.text("SUPPORT_CONTACT", "")
 SHOP_NAME = env.text("SHOP_NAME", "VPN")
 

@@ -7,6 +7,7 @@ from django.views.i18n import set_language
 from accounts.views import current_document, document
 from subscriptions.views import feed
 from telegram_bot.views import webhook
+from vpnservice.api import webhooks
 from vpnservice.health import healthz, readyz
 
 urlpatterns = [
@@ -16,6 +17,7 @@ urlpatterns = [
     path("documents/<slug:kind>", current_document, name="current-document"),
     path("documents/<slug:kind>/<int:version>", document, name="document"),
     path("telegram/webhook", webhook, name="telegram-webhook"),
+    path("webhooks/", webhooks.urls),
     path("i18n/setlang/", set_language, name="set_language"),
     path("admin/", admin.site.urls),
 ]

@@ -42,6 +42,8 @@ def settings_for(state: DemoState, ports: dict[str, int]) -> dict[str, str]:
         "TELEGRAM_API_BASE_URL": address(ports["telegram_api"]),
         "TELEGRAM_MODE": "polling",
         "TELEGRAM_BOT_USERNAME": BOT_USERNAME,
+        "YOOKASSA_API_URL": f"{address(ports['yookassa'])}/v3",
+        "YOOKASSA_NOTICE_ADDRESSES": "127.0.0.0/8, ::1",
         "SUPPORT_CONTACT": "@sandbox_support",
         "LOG_FORMAT": "text",
     }

@@ -1,0 +1,57 @@
+"""Doors for scheduled work on money.
+
+Whatever calls a provider takes one of a few turns: a provider that hangs never fills the worker.
+"""
+
+from celery import shared_task
+
+from billing.services import calls, decisions, fulfilling, notices, orders, refunds
+from core.turns import at_most
+
+PROVIDER_TURNS = 2
+
+calling = at_most(PROVIDER_TURNS)
+
+
+@shared_task
+@calling
+def work_notices() -> int:
+    return notices.work_notices()
+
+
+@shared_task
+@calling
+def work_payments() -> int:
+    return calls.send_due() + calls.check_due()
+
+
+@shared_task
+@calling
+def work_refunds() -> int:
+    return refunds.work_due()
+
+
+@shared_task
+def find_refunds(payment_id: int) -> int:
+    return calling(lambda: refunds.find_refunds(payment_id))()
+
+
+@shared_task
+@at_most(1)
+def fulfil_due() -> int:
+    """Give what is paid for, and settle by rule what cannot be given; returns how many orders were given."""
+    given = fulfilling.retry_due()
+    decisions.apply_rules()
+    return given
+
+
+@shared_task
+@at_most(1)
+def alert_stuck() -> int:
+    return fulfilling.alert_stuck()
+
+
+@shared_task
+@at_most(1)
+def close_stale_orders() -> int:
+    return orders.close_stale()
