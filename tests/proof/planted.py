@@ -33,12 +33,14 @@ def skip_the_lock() -> None:
     from accounts.models import User
     from subscriptions import services
     from subscriptions.models import Plan, TrialUse
-    from subscriptions.services import trials
+    from subscriptions.services import terms, trials
 
     def take_trial(customer_id: int, *, actor: str) -> Any:
         plan = Plan.objects.get(is_trial=True, is_open=True)
         customer = User.objects.get(pk=customer_id)
-        subscription = trials._open(customer, plan, source=f"trial:{uuid.uuid4().hex}", actor=actor)
+        subscription = terms.open_subscription(
+            customer, terms.terms_of(plan), source=f"trial:{uuid.uuid4().hex}", actor=actor
+        )
         TrialUse.objects.get_or_create(
             identity_hash=trials.identity_hash(customer), defaults={"subscription": subscription}
         )
