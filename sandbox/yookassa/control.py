@@ -16,7 +16,7 @@ from sandbox.yookassa.errors import ApiError
 from sandbox.yookassa.reading import read_amount
 from sandbox.yookassa.refunds import RefundDesk
 from sandbox.yookassa.shapes import method_json, money, payment_json, refund_json
-from sandbox.yookassa.state import SHOP_ID, Payment, Refund, Shop
+from sandbox.yookassa.state import METHODS, SHOP_ID, Payment, Refund, Shop
 
 
 def conflict(reason: str) -> web.HTTPConflict:
@@ -177,6 +177,8 @@ class YooKassaControl:
             changed = Shop(**{**known, **wish})
         except TypeError as error:
             raise bad_request("a new shop needs shop_id and secret_key") from error
+        if not set(changed.payment_methods) <= set(METHODS):
+            raise bad_request(f"payment_methods may be {', '.join(METHODS)}")
         self.books.shops[changed.shop_id] = changed
         self.cashier.hub.touch()
         return web.json_response(asdict(changed))

@@ -7,7 +7,7 @@ import itertools
 import json
 import random
 from collections.abc import Coroutine
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
@@ -16,7 +16,7 @@ from sandbox.clock import WakingClock
 from sandbox.events import EventHub
 from sandbox.faults import Faults
 from sandbox.yookassa.knobs import Knobs
-from sandbox.yookassa.state import Shop
+from sandbox.yookassa.state import Shop, values
 
 KEPT_SECONDS = 86_400
 # The real pauses are not published; these grow.
@@ -41,7 +41,7 @@ class Delivery:
     tries: list[dict[str, Any]] = field(default_factory=list)
 
     def shown(self) -> dict[str, Any]:
-        return {**asdict(self), "body": json.loads(self.body)}
+        return {**values(self), "body": json.loads(self.body)}
 
 
 class Notifier:
@@ -203,7 +203,7 @@ class Notifier:
         self.deliveries, self.url = {}, self._first_url
 
     def dump(self) -> dict[str, Any]:
-        return {"url": self.url, "deliveries": [asdict(each) for each in self.deliveries.values()]}
+        return {"url": self.url, "deliveries": [values(each) for each in self.deliveries.values()]}
 
     def load(self, saved: dict[str, Any]) -> None:
         # Where it is told to now counts: the shop may listen elsewhere since.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 SHOP_ID = "100500"
@@ -163,7 +163,8 @@ class Books:
         return f"{seconds:08x}-{kind}-5{int(test):03x}-{self.dice.choice('89ab')}000-{tail:012x}"
 
     def dump(self) -> dict[str, Any]:
-        rows = {name: {key: asdict(row) for key, row in getattr(self, name).items()} for name in ROWS}
+        """Give plain values that share the books' own: turn them into text before anything changes."""
+        rows = {name: {key: values(row) for key, row in getattr(self, name).items()} for name in ROWS}
         return {**rows, "last_number": self.last_number}
 
     def load(self, saved: dict[str, Any]) -> None:
@@ -175,3 +176,7 @@ class Books:
                 for key, row in saved[name].items()
             }
             setattr(self, name, rows)
+
+
+def values(row: Any) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in row.__dataclass_fields__}

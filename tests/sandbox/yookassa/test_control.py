@@ -70,6 +70,7 @@ ORDERS = [
     ("webhook", {"url": "", "speedup": -1}, "speedup"),
     ("shops", {"shop_id": "1"}, "secret_key"),
     ("shops", {"colour": 1}, "colour"),
+    ("shops", {"payment_methods": ["cash"]}, "sbp"),
 ]
 
 
