@@ -105,7 +105,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
 
 def test_every_address_answers(demo):
     addresses = demo.addresses()
-    assert set(addresses) == {"web", "admin", "sandbox", "telegram_api", "marzban"}
+    assert set(addresses) == {"web", "admin", "sandbox", "telegram_api", "marzban", "yookassa"}
     for name in ("admin", "sandbox", "marzban"):
         assert requests.get(addresses[name], timeout=10).status_code == 200, name
     assert requests.get(f"{addresses['web']}/healthz", timeout=10).status_code == 200
@@ -140,6 +140,52 @@ def test_customer_gets_an_answer_in_the_chat(demo):
         return any(message["from"]["is_bot"] for message in chat)
 
     wait_for(answered, 10, demo)
+
+
+class Shopper:
+    """A customer in the demo's chat."""
+
+    def __init__(self, demo: RunningDemo, number: int) -> None:
+        self.demo, self.number = demo, number
+
+    def emulate(self, call: str, **fields: object) -> requests.Response:
+        url = f"{self.demo.addresses()['sandbox']}/_emu/{call}"
+        return requests.post(url, json={"user_id": self.number, "first_name": "Ops", **fields}, timeout=10)
+
+    def buttons(self) -> list[dict[str, str]]:
+        """Return the buttons of the newest message."""
+        url = f"{self.demo.addresses()['sandbox']}/_emu/chats/{self.number}"
+        rows = requests.get(url, timeout=10).json()[-1].get("reply_markup", {}).get("inline_keyboard", [])
+        return [button for row in rows for button in row]
+
+    def press(self, start: str) -> None:
+        """Wait for a button whose callback data start so, and press it."""
+
+        def pressed() -> bool:
+            data = [button.get("callback_data", "") for button in self.buttons()]
+            found = [each for each in data if each.startswith(start)]
+            return bool(found) and self.emulate("press", data=found[0]).ok
+
+        wait_for(pressed, 20, self.demo)
+
+    def pay_page(self) -> str:
+        def links() -> list[str]:
+            return [button["url"] for button in self.buttons() if "/pay/" in button.get("url", "")]
+
+        wait_for(lambda: bool(links()), 20, self.demo)
+        return links()[0]
+
+
+def test_customer_buys_a_plan_at_once(demo):
+    shopper = Shopper(demo, 7002)
+    shopper.emulate("say", text="/start")
+    for press in ("v1:plans", "v1:buy:", "v1:agree:1:", "v1:agree:2:", "v1:pay:"):
+        shopper.press(press)
+    page = shopper.pay_page()
+    assert page.startswith(demo.addresses()["yookassa"])
+    requests.post(page, data={"action": "pay", "method": "bank_card"}, timeout=10).raise_for_status()
+    accounts = f"{demo.addresses()['sandbox']}/panels/marzban/_emu/users"
+    wait_for(lambda: any(user["can_connect"] for user in requests.get(accounts, timeout=10).json()), 30, demo)
 
 
 def test_second_demo_of_the_folder_is_refused(demo):

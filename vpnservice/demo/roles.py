@@ -21,6 +21,7 @@ def sandbox_command(root: Path, state: DemoState, ports: dict[str, int], token: 
         "--telegram-port", str(ports["telegram_api"]),
         "--marzban-port", str(ports["marzban"]),
         "--yookassa-port", str(ports["yookassa"]),
+        "--yookassa-webhook", f"{address(ports['web'])}/webhooks/yookassa",
         "--snapshot", str(state.snapshot),
         "--bot-token", token, "--bot-username", BOT_USERNAME,
         "--admin-url", f"{address(ports['web'])}/admin/",
@@ -61,6 +62,7 @@ def checks(ports: dict[str, int], token: str, worker: Child) -> dict[str, Callab
         "sandbox": lambda: answers(address(ports["sandbox"])),
         "telegram_api": lambda: answers(f"{telegram}/bot{token}/getMe"),
         "marzban": lambda: answers(marzban),
+        "yookassa": lambda: answers(f"{address(ports['yookassa'])}/_emu/clock"),
         "web": lambda: answers(f"{address(ports['web'])}/readyz"),
         "bot": lambda: bot_polls(ports),
         # A file broker can't be asked; the worker says in its log that it has begun to listen.

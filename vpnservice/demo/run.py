@@ -77,6 +77,7 @@ class Demo:
                 f"Not answering after {START_SECONDS:.0f} s: {', '.join(silent)}. {self._last_words(silent)}"
             )
         self._introduce_bot()
+        self._open_till()
         return password
 
     def _introduce_bot(self) -> None:
@@ -87,6 +88,18 @@ class Demo:
             call_command("telegram", "profile", stdout=StringIO())
         except CommandError as failed:
             self._say(f"The bot stays without a name and menu: {failed}")
+
+    def _open_till(self) -> None:
+        """Let customers pay. A demo without payments still works, so a failure is only said."""
+        from django.db import connections
+
+        from vpnservice.demo.database import open_till
+
+        try:
+            if why := open_till():
+                self._say(f"Customers can't pay: {why}")
+        finally:
+            connections.close_all()
 
     def _prepare_database(self) -> str | None:
         import django
@@ -123,13 +136,14 @@ class Demo:
             "sandbox": address(self._ports["sandbox"]),
             "telegram_api": address(self._ports["telegram_api"]),
             "marzban": address(self._ports["marzban"]),
+            "yookassa": address(self._ports["yookassa"]),
         }
 
     def _tell_where(self, password: str | None, seconds: float) -> None:
         known = "the password you were shown; `make demo-password` makes a new one"
         addresses = self._addresses()
         rows = [
-            ("Chat", addresses["sandbox"], "be a customer: pick one, press Start"),
+            ("Chat", addresses["sandbox"], "be a customer: pick one, press Start, pay with pretend money"),
             ("Admin", addresses["admin"], f"user admin, {f'password {password}' if password else known}"),
             ("Panel", addresses["marzban"], "what the pretend Marzban serves"),
             ("Logs", str(self._state.logs), ""),
