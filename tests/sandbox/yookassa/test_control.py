@@ -166,6 +166,16 @@ def test_a_snapshot_keeps_books_keys_windows_and_notifications(tmp_path, hook):
         assert len({row["number"] for row in shop.world.deliveries()}) == len(shop.world.deliveries())
 
 
+def test_an_address_given_at_the_start_replaces_the_one_of_a_snapshot(tmp_path, hook):
+    file = tmp_path / "snapshot.json"
+    with SandboxThread(snapshot=file, yookassa_webhook="http://127.0.0.1:9/"):
+        pass
+    with SandboxThread(snapshot=file, yookassa_webhook=hook.url) as box:
+        shop = ApiClient(PaymentWorld(box.addresses["yookassa"]))
+        shop.world.pay(shop.create()["id"])
+        assert len(hook.wait(1)) == 1
+
+
 def test_the_command_says_where_notifications_and_payers_go(hook):
     ports = [f"--{name}-port=0" for name in ("page", "telegram", "marzban", "yookassa")]
     where = [f"--yookassa-webhook={hook.url}", "--yookassa-url=https://pay.example/"]
