@@ -16,6 +16,8 @@ from subscriptions.messages import shown_time
 
 Context = dict[str, Any]
 
+FAILED = (Payment.State.CANCELED, Payment.State.REJECTED)
+
 
 def register_kinds() -> None:
     """Make every message of this room known to the outbox."""
@@ -60,7 +62,7 @@ def _is_worth_another_try(user: User, context: Context) -> bool:
     """Not once the order is settled or closed, nor when another try is under way."""
     payment = _payment(context)
     order = payment.order
-    if order is None or order.state != Order.State.OPEN or payment.state != Payment.State.CANCELED:
+    if order is None or order.state != Order.State.OPEN or payment.state not in FAILED:
         return False
     return not order.payments.filter(pk__gt=payment.pk).exists()
 
