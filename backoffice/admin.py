@@ -11,10 +11,11 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from accounts.services import note
 from backoffice.customers import CustomerAdmin
+from backoffice.documents import ConsentAdmin, DocumentAdmin
 from backoffice.models import Staff
 from core.staff import Base
 
-__all__ = ["CustomerAdmin", "StaffAdmin"]
+__all__ = ["ConsentAdmin", "CustomerAdmin", "DocumentAdmin", "StaffAdmin"]
 POWERS = ("is_superuser", "groups", "user_permissions")
 
 

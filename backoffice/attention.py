@@ -1,6 +1,5 @@
 """What needs staff's attention now: each concern with its count, why, and the list that shows it."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +7,8 @@ from django.core.cache import cache
 from django.utils.translation import gettext as _
 from django_celery_beat.models import PeriodicTask
 
+from backoffice.concern import Concern
+from backoffice.money_concerns import money_concerns
 from core import clock
 from core.models import Job, Lease, ServiceHealth
 from core.staff import page_of
@@ -24,20 +25,6 @@ BOT_LEASE = "bot"
 BOT_HEALTH = "telegram"
 
 
-@dataclass(frozen=True)
-class Concern:
-    """One kind of trouble. `count` 0: none; `is_grave` ones stop customers from being served."""
-
-    key: str
-    title: str
-    count: int
-    why: str
-    url: str
-    permission: str
-    icon: str
-    is_grave: bool = False
-
-
 def concerns(now: datetime) -> list[Concern]:
     """Return everything that is watched, troubled or not. A fixed number of queries."""
     return [
@@ -46,6 +33,7 @@ def concerns(now: datetime) -> list[Concern]:
         _bot(now),
         _dead_updates(),
         _failed_messages(),
+        *money_concerns(now),
         _idle_schedules(now),
         _failed_jobs(now),
     ]

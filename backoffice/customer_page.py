@@ -11,6 +11,9 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from backoffice import timeline
+from backoffice.takings import shown
+from billing.models import Decision, Order, Payment, Price
+from billing.services import credit_of
 from core import clock
 from core.acts import Button, buttons
 from core.clock import DAY
@@ -23,6 +26,7 @@ from vpnpanel.models import Access, PanelAccount
 TAKEN = Sum("take_backs__seconds", filter=Q(take_backs__state=TakeBack.State.TAKEN))
 GRANTS_SHOWN = 8
 INVITED_SHOWN = 10
+ORDERS_SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,16 @@ class Card:
     link: str
 
 
+@dataclass(frozen=True)
+class Money:
+    """What a customer bought, how they paid, and what we hold of theirs."""
+
+    credit: str
+    orders: list[Order]
+    has_more: bool
+    open_decisions: list[Decision]
+
+
 def context_of(customer: User, request: HttpRequest) -> dict[str, Any]:
     """Return what the customer's page shows to this member of staff."""
     may_see = request.user.has_perm
@@ -77,11 +91,32 @@ def context_of(customer: User, request: HttpRequest) -> dict[str, Any]:
     return {
         "customer": customer,
         "cards": _cards(customer, request) if may_see("subscriptions.view_subscription") else None,
+        "money": _money(customer, request) if may_see("billing.view_order") else None,
         "referral": Referral.objects.filter(invited=customer).select_related("inviter").first(),
         "invited": list(invited[:INVITED_SHOWN]),
         "invited_count": invited.count(),
         "timeline": story,
     }
+
+
+def _money(customer: User, request: HttpRequest) -> Money:
+    orders = (
+        Order.objects.filter(payer=customer)
+        .order_by("-id")
+        .prefetch_related(
+            Prefetch(
+                "payments", Payment.objects.select_related("account").defer("account__secret", "request")
+            )
+        )
+    )
+    credit = {currency: credit_of(customer, currency) for currency in Price.Currency.values}
+    newest = list(orders[: ORDERS_SHOWN + 1])
+    return Money(
+        credit=shown({currency: amount for currency, amount in credit.items() if amount}),
+        orders=newest[:ORDERS_SHOWN],
+        has_more=len(newest) > ORDERS_SHOWN,
+        open_decisions=list(Decision.objects.filter(customer=customer, state=Decision.State.OPEN)),
+    )
 
 
 def _asked_page(request: HttpRequest) -> int:

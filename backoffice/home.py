@@ -11,6 +11,8 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from backoffice.attention import concerns
+from backoffice.takings import last_days
+from billing.models import JournalEntry, Order
 from core import clock
 from core.staff import page_of
 from notifications.models import OutboxMessage
@@ -23,7 +25,7 @@ class Figure:
     """A number of today, with the list behind it."""
 
     title: str
-    value: int
+    value: int | str
     url: str
     permission: str
     icon: str
@@ -37,6 +39,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "troubles": [concern for concern in seen if concern.count],
         "quiet": [concern for concern in seen if not concern.count],
         "figures": [figure for figure in _figures(now) if request.user.has_perm(figure.permission)],
+        "days": last_days(now) if request.user.has_perm("billing.view_journalentry") else [],
+        "journal_url": page_of(JournalEntry),
         "panels": _panels() if request.user.has_perm("vpnpanel.view_panel") else [],
         "panels_url": page_of(Panel),
     }
@@ -47,7 +51,16 @@ def _figures(now: datetime) -> list[Figure]:
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     live = Subscription.objects.filter(state=Subscription.State.ACTIVE, is_disabled=False, expires_at__gt=now)
     sent = OutboxMessage.objects.filter(state=OutboxMessage.State.SENT, created_at__gte=midnight)
+    today = last_days(now)[0]
     return [
+        Figure(_("Orders paid today"), today.orders, page_of(Order), "billing.view_order", "shopping_cart"),
+        Figure(
+            _("Income today"),
+            today.received_shown,
+            page_of(JournalEntry),
+            "billing.view_journalentry",
+            "payments",
+        ),
         Figure(
             _("New customers today"),
             User.objects.filter(telegram_id__isnull=False, joined_at__gte=midnight).count(),

@@ -9,9 +9,19 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django_celery_beat.models import PeriodicTask
 
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent, Consent, Document, User
 from backoffice.attention import badges
 from backoffice.models import Staff
+from billing.models import (
+    BillingRules,
+    Decision,
+    JournalEntry,
+    Notice,
+    Order,
+    Payment,
+    ProviderAccount,
+    Refund,
+)
 from core.models import Job, RetentionRule, ServiceHealth
 from core.staff import page_of
 from notifications.models import OutboxMessage
@@ -52,7 +62,24 @@ def sidebar(request: HttpRequest) -> list[Item]:
         },
         {
             "title": _("Sale"),
-            "items": [item(_("Plans and prices"), Plan, "sell")],
+            "items": [
+                item(_("Plans and prices"), Plan, "sell"),
+                item(_("Orders"), Order, "shopping_cart", "orders"),
+                item(_("Payments"), Payment, "credit_card"),
+                item(_("Refunds"), Refund, "undo", "refunds"),
+                item(_("Needs decision"), Decision, "gavel", "decisions"),
+                item(_("Payment providers"), ProviderAccount, "account_balance", "providers"),
+            ],
+        },
+        {
+            "title": _("Books"),
+            "items": [
+                item(_("Journal"), JournalEntry, "menu_book"),
+                item(_("Notices"), Notice, "notifications", "notices"),
+                item(_("Rules for money"), BillingRules, "rule"),
+                item(_("Documents"), Document, "description", "documents"),
+                item(_("Consents"), Consent, "handshake"),
+            ],
         },
         {
             "title": _("Panels"),

@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import AuditEvent, User
+from billing.models import Payment
+from billing.shown import PAYMENT_TONES, amount_of
 from core.clock import DAY
 from core.staff import page_of
 from notifications.models import OutboxMessage
@@ -34,6 +36,11 @@ EVENTS = {
     "subscription.disabled": (gettext_lazy("Subscription disabled"), "block"),
     "subscription.enabled": (gettext_lazy("Subscription enabled"), "check_circle"),
     "link.rotated": (gettext_lazy("New link"), "link"),
+    "customer.agreed": (gettext_lazy("Agreed to a document"), "handshake"),
+    "order.paid": (gettext_lazy("Order paid"), "payments"),
+    "order.fulfilled": (gettext_lazy("Order fulfilled"), "redeem"),
+    "order.closed": (gettext_lazy("Order closed unpaid"), "close"),
+    "decision.made": (gettext_lazy("Decided about money"), "gavel"),
 }
 TAPS = {
     "message": (gettext_lazy("Wrote"), "chat"),
@@ -84,7 +91,7 @@ class Timeline:
 
 
 def of(customer: User, *, page: int, may_see: Callable[[str], bool]) -> Timeline:
-    """Return a page of the customer's timeline: what may be seen, by at most three queries of that size."""
+    """Return a page of the customer's timeline: what may be seen, by at most four queries of that size."""
     page = min(max(page, 1), MOST_PAGES)
     upto = page * PER_PAGE + 1
     entries = [_event(row) for row in AuditEvent.objects.filter(customer=customer).order_by("-id")[:upto]]
@@ -92,6 +99,9 @@ def of(customer: User, *, page: int, may_see: Callable[[str], bool]) -> Timeline
         entries += [
             _message(row) for row in OutboxMessage.objects.filter(user=customer).order_by("-id")[:upto]
         ]
+    if may_see("billing.view_payment"):
+        tries = Payment.objects.filter(order__payer=customer).defer("request", "confirmation_url")
+        entries += [_payment(row) for row in tries.order_by("-id")[:upto]]
     if may_see("telegram_bot.view_update"):
         taps = Update.objects.filter(chat_id=customer.telegram_id)
         entries += [_tap(row) for row in taps.order_by("-id")[:upto]]
@@ -137,6 +147,19 @@ def _message(row: OutboxMessage) -> Entry:
         text=row.error if row.state != OutboxMessage.State.SENT else "",
         badge="" if row.state == OutboxMessage.State.SENT else row.get_state_display(),
         tone=MESSAGE_TONES.get(row.state, ""),
+    )
+
+
+def _payment(row: Payment) -> Entry:
+    return Entry(
+        row.created_at,
+        _("Payment of %(sum)s") % {"sum": amount_of(row.amount, row.currency)},
+        "credit_card",
+        row,
+        page_of(row),
+        text=row.reason,
+        badge=row.get_state_display(),
+        tone=PAYMENT_TONES.get(row.state, ""),
     )
 
 

@@ -11,7 +11,15 @@ from django.utils.translation import gettext_lazy as _
 from billing.admin.money import MoneyAdmin
 from billing.admin.story import NOTICE_TONES, laid_out_body
 from billing.models import Notice
+from billing.services import notices
+from core.acts import Act
 from core.staff import column, copied, link_to
+
+
+def work_again(notice: Notice, values: dict[str, Any], actor: str) -> Any:
+    if not notices.retry([notice.pk], actor=actor):
+        return _("Nothing to do: it is not given up, or its body is cleaned away.")
+    return _("It is worked off again within seconds.")
 
 
 @admin.register(Notice)
@@ -55,8 +63,21 @@ class NoticeAdmin(MoneyAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        notices: QuerySet[Any] = super().get_queryset(request)
-        return notices.defer("body", "payment__request", "payment__confirmation_url")
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.defer("body", "payment__request", "payment__confirmation_url")
+
+    acts = (
+        Act(
+            name="work-again",
+            title=_("Work off again"),
+            about=_("The provider is asked about it anew. What is booked already is not booked twice."),
+            permission="billing.change_notice",
+            run=work_again,
+            is_possible=lambda notice: notice.state == Notice.State.DEAD,
+            icon="replay",
+            is_harmless=True,
+        ),
+    )
 
     def found_by(self, text: str, number: int | None) -> Q:
         return Q(payment__remote_id=text[:64]) if number is None else Q(pk=number)
