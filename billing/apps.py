@@ -7,7 +7,11 @@ class BillingConfig(AppConfig):
     verbose_name = _("Money")
 
     def ready(self) -> None:
-        from billing import messages, refund_messages
+        from billing import checks, messages, refund_messages  # noqa: F401 (checks register themselves)
+        from billing.services import notices, sweeps
+        from core import jobs, retention
 
         messages.register_kinds()
         refund_messages.register_kinds()
+        jobs.register(sweeps.KIND, sweeps.compare)
+        retention.register("notice bodies", notices.forget_old_bodies)

@@ -5,7 +5,7 @@ Whatever calls a provider takes one of a few turns: a provider that hangs never 
 
 from celery import shared_task
 
-from billing.services import calls, decisions, fulfilling, notices, orders, refunds
+from billing.services import calls, decisions, fulfilling, notices, orders, refunds, sweeps
 from core.turns import at_most
 
 PROVIDER_TURNS = 2
@@ -55,3 +55,13 @@ def alert_stuck() -> int:
 @at_most(1)
 def close_stale_orders() -> int:
     return orders.close_stale()
+
+
+@shared_task
+def sweep_payments() -> int:
+    return sweeps.sweep_payments()
+
+
+@shared_task
+def sweep_nightly() -> int:
+    return sweeps.sweep_nightly()

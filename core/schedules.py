@@ -27,3 +27,8 @@ def add_weekly(apps: Any, *, name: str, task: str, weekday: str, hour: str) -> N
     apps.get_model("django_celery_beat", "PeriodicTask").objects.get_or_create(
         name=name, defaults={"task": task, "crontab": crontab, "expire_seconds": 3600}
     )
+
+
+def add_daily(apps: Any, *, name: str, task: str, hour: str) -> None:
+    """Create the daily schedule `name` unless it exists; the hour is in UTC."""
+    add_weekly(apps, name=name, task=task, weekday="*", hour=hour)

@@ -105,7 +105,7 @@ def _check(payment: Payment, *, source: str) -> PaymentReport:
         report = read_back(payment, source=source)
     except OutsideError as failed:
         if isinstance(failed, ProviderNotFound):
-            _alert_missing(payment)
+            alert_missing(payment)
         if str(failed) != payment.error:
             note_event(payment, Kind.FAILED, text=str(failed), actor=source)
         at = next_check_at(payment)
@@ -117,8 +117,8 @@ def _check(payment: Payment, *, source: str) -> PaymentReport:
 
 
 @transaction.atomic
-def _alert_missing(payment: Payment) -> None:
-    """The provider told us this id and knows it no more."""
+def alert_missing(payment: Payment) -> None:
+    """Put to staff that the provider told us an id and knows it no more. Safe to repeat."""
     log.error("payment %s is unknown to its provider", payment.pk)
     if payment.booked_as:
         ask(Decision.Kind.MISSING_THERE, f"payment:{payment.pk}", order=payment.order, payment=payment)

@@ -1,4 +1,4 @@
-"""Creating payments at the provider: our frozen request under our key, until it is certain what came of it."""
+"""Creating payments at the provider: a frozen request under our key, until it is certain what came of it."""
 
 import time
 from contextlib import suppress
