@@ -10,8 +10,9 @@ from django.utils import translation
 from core import clock
 from subscriptions.status import CustomerStatus, State
 from telegram_bot import screens
-from telegram_bot.screens import SCREENS, Shown, key, menu, trial
+from telegram_bot.screens import SCREENS, Shown, key, menu, order, trial
 from telegram_bot.screens.connect import PLATFORMS
+from telegram_bot.screens.order import Stage
 from tests.factories import make_customer
 
 CYRILLIC = re.compile(r"[а-яё]", re.I)
@@ -31,6 +32,21 @@ def status(state: State) -> CustomerStatus:
         is_ready=state is State.ACTIVE,
         used_bytes=5 * 2**30,
         traffic_limit=10 * 2**30,
+    )
+
+
+def an_order(stage: Stage) -> order.Values:
+    return order.Values(
+        order_id=7,
+        plan_id=1,
+        stage=stage,
+        plan_name="Plan <1>",
+        price="299 ₽",
+        payment_id=9,
+        link="https://pay.example.org/7",
+        link_until=clock.now(),
+        reason="The bank said <no>.",
+        status=status(State.PENDING) if stage is Stage.GIVEN else None,
     )
 
 
@@ -61,6 +77,32 @@ def test_key_in_every_state(screen, state, language):
     assert_fits(rendered)
     assert ("secret-token" in rendered.text) == (state is State.ACTIVE)
     assert bool(CYRILLIC.search(rendered.text)) == (language == "ru")
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_an_order_says_in_other_words_how_far_it_is(stage):
+    rendered = order.render(an_order(stage))
+    assert_fits(rendered)
+    assert "<1>" not in rendered.text and "<no>" not in rendered.text
+    headings = [order.render(an_order(other)).text.split("\n\n") for other in Stage if other is not stage]
+    assert rendered.text.split("\n\n") not in headings
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_an_unpaid_order_always_leads_on(stage):
+    actions = {button.action.split(":")[0] for row in order.render(an_order(stage)).buttons for button in row}
+    if stage in (Stage.FAILED, Stage.SPENT, Stage.CLOSED):
+        assert {"again", "plans", "menu"} <= actions
+    if stage in (Stage.PREPARING, Stage.WAITING):
+        assert {"check", "close", "menu"} <= actions
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_an_order_speaks_the_customers_language(stage, language):
+    with translation.override(language):
+        text = order.render(an_order(stage)).text
+        assert bool(CYRILLIC.search(text.replace("₽", ""))) == (language == "ru")
 
 
 @pytest.mark.parametrize("state", list(State))
