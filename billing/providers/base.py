@@ -86,6 +86,7 @@ class RefundReport:
     key: str = ""
     reason: str = ""
     created_at: datetime | None = None
+    is_receipt_failed: bool = False
     raw: dict[str, Any] = field(default_factory=dict)
 
 

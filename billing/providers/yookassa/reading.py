@@ -120,6 +120,7 @@ def refund_report(fields: dict[str, Any]) -> RefundReport:
         key=text(_inside(fields, "metadata").get("refund_key"), 64),
         reason=text(_inside(fields, "cancellation_details").get("reason"), 120),
         created_at=_moment(fields, "created_at"),
+        is_receipt_failed=fields.get("receipt_registration") == "canceled",
         raw=kept(fields, REFUND_KEPT),
     )
 

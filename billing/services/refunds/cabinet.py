@@ -1,17 +1,18 @@
 """Refunds of the provider's books: ours, and those somebody made in its cabinet, past the shop."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Sum
 
-from billing.errors import NothingToRefund
+from billing.errors import AnswerOdd, NothingToRefund
 from billing.models import Decision, JournalEntry, Payment, ProviderAccount, Refund
-from billing.providers.base import RefundReport, Said
-from billing.services.accounts import provider_of
+from billing.providers.base import Page, RefundReport, Said
 from billing.services.asking import ask, withdraw
+from billing.services.calls.outside import ask_provider
 from billing.services.refunds import settling
 from billing.services.refunds.figures import (
     access_share,
@@ -50,14 +51,25 @@ def find_refunds(payment_id: int) -> int:
 
 
 def list_refunds(account: ProviderAccount, remote_payment_id: str) -> Iterator[RefundReport]:
-    """Return what the provider's books say of refunds of one payment. Raises OutsideError."""
-    provider, cursor = provider_of(account), ""
+    """Return what the provider's books say of refunds of one payment.
+
+    Raises OutsideError; at the end also if something there could not be read, so that whoever looks in vain
+    does not take it for missing.
+    """
+    cursor = ""
     for _page in range(MOST_PAGES):
-        page = provider.list_refunds(remote_payment_id=remote_payment_id, cursor=cursor)
+        page = ask_provider(account, _page_of(remote_payment_id, cursor))
         yield from page.refunds
+        if page.unread:
+            raise AnswerOdd(f"refunds that cannot be read: {', '.join(page.unread)}")
         cursor = page.cursor
         if not cursor:
             return
+    raise AnswerOdd(f"the refunds of one payment fill more than {MOST_PAGES} pages")
+
+
+def _page_of(remote_payment_id: str, cursor: str) -> Callable[[Any], Page]:
+    return lambda provider: provider.list_refunds(remote_payment_id=remote_payment_id, cursor=cursor)
 
 
 def import_or_apply_refund(account: ProviderAccount, report: RefundReport, *, source: str) -> Refund | None:

@@ -9,8 +9,8 @@
 """
 
 import logging
+import time
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -19,81 +19,85 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from billing.errors import ProviderBusy, ProviderNotFound, ProviderRefused
-from billing.models import Decision, Order, Payment, Refund
-from billing.providers.base import KEY_HOURS, READ_SECONDS, RefundReport
-from billing.services.accounts import note_outcome, provider_of
+from billing.models import Decision, Payment, ProviderAccount, Refund
+from billing.providers.base import KEY_HOURS, RefundReport
+from billing.services.accounts import provider_of
 from billing.services.asking import ask
+from billing.services.calls.outside import LEASE_SECONDS, Tired, ask_provider
 from billing.services.events import Kind, note_event
 from billing.services.refunds import cabinet, settling
 from billing.services.refunds.figures import amount_of, customer_of, require_money
 from billing.services.refunds.settling import apply_refund_state
 from core import clock
 from core.claims import claim, record
-from core.errors import OutcomeUnknown, OutsideError, ServiceUnreachable
+from core.errors import OutsideError
+from core.services import require_installation
 
 log = logging.getLogger(__name__)
 
 State = Refund.State
 
-LEASE_SECONDS = READ_SECONDS + 10
-BATCH = 20
+BUDGET_SECONDS = 20.0
 REPEAT_AFTER = timedelta(minutes=1)
+# Staff must do something first, or a defect be mended.
 LOOK_AGAIN_AFTER = timedelta(minutes=10)
 KEY_LIVES = timedelta(hours=KEY_HOURS)
 DESCRIPTION_LENGTH = 250
+SOURCE = "refund"
 
 
 def work_due() -> int:
-    """Send and read back the refunds that are due; returns how many were worked on. Safe to run at once."""
-    now = clock.now()
-    due = Refund.objects.filter(state__in=Refund.OPEN).filter(
-        Q(next_try_at__isnull=True) | Q(next_try_at__lte=now)
-    )
-    worked, silent = 0, set[int | None]()
-    while worked < BATCH:
-        heard = due.exclude(payment__account__in=silent) if silent else due
-        claimed = claim(heard.order_by("next_try_at"), limit=1, lease_seconds=LEASE_SECONDS)
+    """Send and read back the refunds that are due; returns how many were worked on. Safe to run at once.
+
+    A provider that does not answer costs a run one time-out, not one for each refund.
+    """
+    require_installation()
+    tired, worked, give_up_at = Tired(), 0, time.monotonic() + BUDGET_SECONDS
+    while time.monotonic() < give_up_at:
+        is_due = Q(next_try_at__isnull=True) | Q(next_try_at__lte=clock.now())
+        due = Refund.objects.filter(is_due, state__in=Refund.OPEN)
+        due = due.exclude(payment__account__in=tired.accounts) if tired.accounts else due
+        claimed = claim(due.order_by("next_try_at"), limit=1, lease_seconds=LEASE_SECONDS)
         if not claimed:
             break
-        if not _work(claimed[0]):
-            silent.add(claimed[0].payment.account_id)  # the others would wait for it in vain, one by one
+        _work(claimed[0], tired)
         worked += 1
     return worked
 
 
-def _work(refund: Refund) -> bool:
-    """Do what is next for one refund under our lease; tell whether the provider answered."""
-    payments = Payment.objects.select_related("order__payer", "account")
-    refund.payment = payments.get(pk=refund.payment_id)
+def _work(refund: Refund, tired: Tired) -> None:
+    """Do what is next for one refund under our lease. Whatever happens, it has a time for its next try."""
+    refund.payment = Payment.objects.select_related("order__payer", "account").get(pk=refund.payment_id)
+    account = refund.payment.account
+    assert account is not None, "only what came through a provider goes back through one"
     try:
-        report = _call(refund)
-        if report is not None:
-            apply_refund_state(refund.pk, report, source="provider")
+        try:
+            _step(refund, account)
+        except ProviderRefused as refused:
+            if refund.state == State.PENDING:
+                raise
+            _refused(refund, str(refused))
         record(refund)
     except OutsideError as failed:
+        tired.note(account.pk, failed)
         _note_failure(refund, failed)
-        return not isinstance(failed, OutcomeUnknown | ServiceUnreachable)
     except Exception:  # one refund's defect must not stand in the way of the others
         log.exception("refund %s could not be worked on", refund.pk)
         record(refund, next_try_at=clock.now() + LOOK_AGAIN_AFTER)
-    return True
 
 
-def _call(refund: Refund) -> RefundReport | None:
-    """Make the next call for the refund and return the answer; None if nothing is to be reported."""
-    account = refund.payment.account
-    assert account is not None, "only what came through a provider goes back through one"
-    provider = provider_of(account)
+def _step(refund: Refund, account: ProviderAccount) -> None:
+    """Make the next call for the refund and apply its answer."""
+    report: RefundReport | None = None
     if refund.state == State.PENDING:
-        report: RefundReport = provider.read_refund(refund.remote_id)
+        report = ask_provider(account, lambda provider: provider.read_refund(refund.remote_id))
     elif _is_key_spent(refund):
-        return _look_for_key(refund)
-    elif refund.state == State.SENDING or _freeze(refund, provider):
-        report = provider.refund(str(refund.key), refund.request)
-    else:
-        return None
-    note_outcome(account.pk)
-    return report
+        report = _look_for_key(refund, account)
+    elif refund.state == State.SENDING or _freeze(refund, account):
+        key, request = str(refund.key), refund.request
+        report = ask_provider(account, lambda provider: provider.refund(key, request))
+    if report is not None:
+        apply_refund_state(refund.pk, report, source=SOURCE)
 
 
 def _is_key_spent(refund: Refund) -> bool:
@@ -101,59 +105,54 @@ def _is_key_spent(refund: Refund) -> bool:
     return refund.state == State.SENDING and sent_at is not None and clock.now() - sent_at > KEY_LIVES
 
 
-def _freeze(refund: Refund, provider: Any) -> bool:
+def _freeze(refund: Refund, account: ProviderAccount) -> bool:
     """Fix the body and say that it is on its way; tell whether the refund still waited for that."""
-    body = _body(refund, provider)
+    values = {
+        "state": State.SENDING,
+        "request": _body(refund, account),
+        "first_sent_at": clock.now(),
+        "tries": refund.tries + 1,
+    }
     with transaction.atomic():
-        values = {
-            "state": State.SENDING,
-            "request": body,
-            "first_sent_at": clock.now(),
-            "tries": refund.tries + 1,
-        }
         waiting = Refund.objects.filter(
             pk=refund.pk, claim_token=refund.claim_token, state=State.REQUESTED, key=refund.key
         )
         if not waiting.update(**values):
             return False
-        for name, value in values.items():
-            setattr(refund, name, value)
-        data = {"refund": refund.pk, "try": refund.tries, "key": str(refund.key)}
-        note_event(refund.payment, Kind.SENT, text="refund", data=data, actor="schedule")
+        data = {"refund": refund.pk, "try": values["tries"], "key": str(refund.key)}
+        note_event(refund.payment, Kind.SENT, text="refund", data=data, actor=SOURCE)
+    for name, value in values.items():
+        setattr(refund, name, value)
     return True
 
 
-def _body(refund: Refund, provider: Any) -> str:
+def _body(refund: Refund, account: ProviderAccount) -> str:
     """Return the request as it is sent, every time. Raises ProviderRefused for what the provider forbids."""
-    order = refund.payment.order
-    customer = customer_of(refund.payment)
-    with translation.override(customer.language if customer else settings.LANGUAGE_CODE):
-        description = _described(order)
-        item = order.plan_name_in(translation.get_language() or "") if order else ""
+    order, customer = refund.payment.order, customer_of(refund.payment)
+    language = customer.language if customer else settings.LANGUAGE_CODE
+    with translation.override(language):
+        description = _("%(shop)s: refund") % {"shop": settings.SHOP_NAME}
+        if order is not None:
+            description = _("%(shop)s: refund for order %(number)d") % {
+                "shop": settings.SHOP_NAME,
+                "number": order.pk,
+            }
     try:
-        body: str = provider.compose_refund(
+        body: str = provider_of(account).compose_refund(
             key=str(refund.key),
             remote_payment_id=refund.payment.remote_id,
             amount=refund.amount,
             currency=refund.currency,
             description=description[:DESCRIPTION_LENGTH],
-            item=item,
+            item=order.plan_name_in(language) if order else "",
         )
     except ValueError as wrong:
         raise ProviderRefused(f"the provider would refuse this: {wrong}") from wrong
     return body
 
 
-def _described(order: Order | None) -> str:
-    if order is None:
-        return _("%(shop)s: refund") % {"shop": settings.SHOP_NAME}
-    return _("%(shop)s: refund for order %(number)d") % {"shop": settings.SHOP_NAME, "number": order.pk}
-
-
-def _look_for_key(refund: Refund) -> RefundReport | None:
+def _look_for_key(refund: Refund, account: ProviderAccount) -> RefundReport | None:
     """Return our refund from the provider's books; what is not there was never made and may begin anew."""
-    account = refund.payment.account
-    assert account is not None
     listed = cabinet.list_refunds(account, refund.payment.remote_id)
     found = next((report for report in listed if report.key == str(refund.key)), None)
     if found is None:
@@ -161,19 +160,33 @@ def _look_for_key(refund: Refund) -> RefundReport | None:
             case = settling.lock_refund(refund.pk)
             if case.refund.key == refund.key and case.refund.state == State.SENDING:
                 settling.again(case.refund, pause=timedelta(0))
-                note_event(case.payment, Kind.REFUND, text="never made: a new try", actor="schedule")
+                note_event(case.payment, Kind.REFUND, text="never made: a new try", actor=SOURCE)
     return found
 
 
+def _refused(refund: Refund, why: str) -> None:
+    """The provider will not take this request, ever. What it did before that is read from its books first.
+
+    Often the money went back already, in its cabinet: where nothing is left to send, the refund has failed.
+    Raises OutsideError while the books cannot be read: an earlier repeat may have paid after all.
+    """
+    cabinet.find_refunds(refund.payment_id)
+    with transaction.atomic():
+        case = settling.lock_refund(refund.pk)
+        note_event(case.payment, Kind.FAILED, text=f"refund: {why}", actor=SOURCE)
+        if case.refund.state not in Refund.OPEN:
+            return
+        left = require_money(case.payment) - amount_of(case.payment, State.SUCCEEDED)
+        if case.refund.amount > left:
+            cabinet.give_way(case, actor=SOURCE)
+        else:
+            case.refund.provider_reason = why[:120]
+            settling.leave_to_staff(case, why=why)
+
+
 def _note_failure(refund: Refund, failed: OutsideError) -> None:
-    """Decide by the error what is next: the same again, or staff."""
-    payment = refund.payment
-    if payment.account_id is not None:
-        note_outcome(payment.account_id, failed)
-    if isinstance(failed, ProviderRefused) and refund.state != State.PENDING:
-        _refused(refund, str(failed))
-        return
-    wait = REPEAT_AFTER
+    """Nobody knows what came of it, or nothing did: the same again, later."""
+    payment, wait = refund.payment, REPEAT_AFTER
     if isinstance(failed, ProviderBusy):
         wait = timedelta(seconds=max(failed.seconds, 1))
     elif failed.permanent:
@@ -182,28 +195,5 @@ def _note_failure(refund: Refund, failed: OutsideError) -> None:
         about = {"order": payment.order, "payment": payment, "refund": refund}
         ask(Decision.Kind.MISSING_THERE, refund.source, details={"refund": refund.remote_id}, **about)
     if str(failed) != refund.error:
-        note_event(payment, Kind.FAILED, text=f"refund: {failed}", actor="schedule")
+        note_event(payment, Kind.FAILED, text=f"refund: {failed}", actor=SOURCE)
     record(refund, error=str(failed), next_try_at=clock.now() + wait)
-
-
-def _refused(refund: Refund, why: str) -> None:
-    """The provider will not take this request, ever. It did nothing, so nothing is lost but the way.
-
-    Often because the money went back already, in the cabinet: those refunds are looked up first, and where
-    nothing is left to send, this refund has failed.
-    """
-    try:
-        cabinet.find_refunds(refund.payment_id)
-    except OutsideError as failed:
-        log.warning("refund %s was refused and the books cannot be read: %s", refund.pk, failed)
-    with transaction.atomic():
-        case = settling.lock_refund(refund.pk)
-        note_event(case.payment, Kind.FAILED, text=f"refund: {why}"[:300], actor="provider")
-        if case.refund.state in Refund.OPEN:
-            left = require_money(case.payment) - amount_of(case.payment, State.SUCCEEDED)
-            if case.refund.amount > left:
-                cabinet.give_way(case, actor="provider")
-            else:
-                case.refund.provider_reason = why[:120]
-                settling.leave_to_staff(case, why=why)
-    record(refund)

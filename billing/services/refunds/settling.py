@@ -99,6 +99,9 @@ def apply_refund_state(refund_id: int, report: RefundReport, *, source: str) -> 
     if _is_another(case, report):
         _put_to_staff(case, report)
         return refund
+    if report.is_receipt_failed:
+        about = {"order": case.payment.order, "payment": case.payment, "refund": refund}
+        ask(Decision.Kind.RECEIPT_FAILED, refund.source, customer=case.customer, **about)
     if report.said == Said.SUCCEEDED:
         if refund.state != State.SUCCEEDED:
             refund.remote_id = report.remote_id
