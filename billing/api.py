@@ -34,14 +34,16 @@ def yookassa(request: HttpRequest) -> HttpResponse:
     if _length(request) > MOST_BYTES:
         return HttpResponse(status=413)
     try:
-        body = request.body
-        notices.store_notice(Payment.Provider.YOOKASSA, body, source_address=str(address or "") or None)
+        notice = notices.store_notice(
+            Payment.Provider.YOOKASSA, request.body, source_address=str(address or "") or None
+        )
     except (DatabaseError, InterfaceError):
         log.exception("a notice could not be stored")
         return HttpResponse(status=503)
     except (ValueError, RecursionError, OSError):  # not a notice, or the caller went away while sending it
         return HttpResponse(status=400)
-    work_soon.ask()
+    if notice is not None:
+        work_soon.ask()
     return HttpResponse(status=200)
 
 

@@ -98,7 +98,7 @@ def work_notices() -> int:
 def retry(notice_ids: list[int], *, actor: str) -> int:
     """Work on given-up notices again; returns how many those are."""
     dead = Notice.objects.filter(pk__in=notice_ids, state=State.DEAD).exclude(body="")
-    back = dead.update(state=State.RECEIVED, attempts=0, next_try_at=None, received_at=clock.now())
+    back = dead.update(state=State.RECEIVED, attempts=0, next_try_at=None)
     accounts.note(None, "notices.revived", actor=actor, data={"notices": notice_ids})
     nudge("billing.tasks.work_notices")
     return back
