@@ -75,8 +75,8 @@ def test_repeats_come_with_growing_pauses_until_a_day_is_over(shop, told):
         count = len(told.bodies)
         shop.world.advance(pause)
         told.wait(count + 1)
+    wait_for(lambda: len(tries(shop)[0]) == 5)
     shop.world.advance(DAY)
-    told.wait(6)
     (delivery,) = wait_for(lambda: [row for row in shop.world.deliveries() if row["state"] == "given_up"])
     assert len(delivery["tries"]) == len(told.bodies) == 6
 
