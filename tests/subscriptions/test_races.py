@@ -1,37 +1,18 @@
 """Two at once: on PostgreSQL the customer's row decides, on SQLite the one writer's lock."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 
 import pytest
-from django.db import connection
 
 from core import clock
 from subscriptions import services
 from subscriptions.errors import TrialTaken
 from subscriptions.models import Grant, Plan, Subscription, TakeBack, TrialUse
 from tests.factories import let_pass, make_customer, make_subscription
+from tests.racing import at_once
 from vpnpanel.models import Access
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
-
-
-def at_once(*acts: Callable[[], object]) -> list[object]:
-    """Run the acts at the same moment, each on a connection of its own; return results and errors."""
-    start = Barrier(len(acts))
-
-    def run(act: Callable[[], object]) -> object:
-        try:
-            start.wait(10)
-            return act()
-        except Exception as error:
-            return error
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(acts)) as threads:
-        return list(threads.map(run, acts))
 
 
 def give(subscription, *, source: str) -> Callable[[], Grant]:
