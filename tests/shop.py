@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from django.db import connections
 
+from billing.tasks import fulfil_due, work_notices, work_payments, work_refunds
 from core.tasks import run_jobs
 from subscriptions.tasks import expire_due
 from telegram_bot.process.runner import BotProcess
@@ -85,7 +86,16 @@ def buttons(message: Message) -> list[str]:
 class RunningWorker:
     """The scheduled work, done again and again in a thread, as the worker's sweeps do it."""
 
-    TASKS = (reconcile_due, probe_panels, expire_due, run_jobs)
+    TASKS = (
+        work_notices,
+        work_payments,
+        work_refunds,
+        fulfil_due,
+        reconcile_due,
+        probe_panels,
+        expire_due,
+        run_jobs,
+    )
 
     def __enter__(self) -> "RunningWorker":
         self._stopping = threading.Event()

@@ -3,10 +3,15 @@ from dataclasses import dataclass
 
 import pytest
 
+from accounts.models import User
+from billing.models import Order
 from core.services import claim_installation
-from tests.factories import make_panel
-from tests.shop import RunningBot, RunningWorker
-from tests.world import PanelWorld, TelegramWorld
+from subscriptions.models import Plan
+from tests.factories import agree_to_all, make_customer, make_panel, make_provider_account
+from tests.shop import RunningBot, RunningWorker, buttons, wait_for
+from tests.world import Message, PanelWorld, PaymentWorld, TelegramWorld
+
+ANNA = 5_001
 
 
 @dataclass
@@ -23,3 +28,75 @@ def shop(live_db: None, telegram: TelegramWorld, marzban: PanelWorld) -> Iterato
     make_panel(marzban)
     with RunningBot() as bot, RunningWorker():
         yield Shop(bot, telegram, marzban)
+
+
+@dataclass
+class Till:
+    """A shop that sells, and Anna who buys the 30-day plan in its chat."""
+
+    bot: RunningBot
+    telegram: TelegramWorld
+    payments: PaymentWorld
+
+    def anna(self) -> User:
+        return make_customer(telegram_id=ANNA)
+
+    def plan(self) -> Plan:
+        return Plan.objects.get(code="month")
+
+    def press(self, button: str, *, then: str) -> Message:
+        """Press the newest button with this caption, or the one that begins so, and wait for the answer."""
+        self.tap(button)
+        return self.sees(then)
+
+    def tap(self, button: str) -> None:
+        shown = [each for message in self.telegram.answers(ANNA) for each in buttons(message)]
+        self.telegram.press(ANNA, next(each for each in reversed(shown) if each.startswith(button)))
+
+    def sees(self, text: str) -> Message:
+        """Wait until one of the newest messages says so: a screen and a message may come side by side."""
+
+        def look() -> Message | None:
+            newest = reversed(self.telegram.answers(ANNA)[-3:])
+            return next((each for each in newest if text in (each.get("text") or each.get("caption"))), None)
+
+        try:
+            return wait_for(look)
+        except AssertionError as failed:
+            shown = [each.get("text") or each.get("caption") for each in self.telegram.answers(ANNA)[-3:]]
+            raise AssertionError(f"no answer with {text!r}: {shown}") from failed
+
+    def go_to_checkout(self) -> Message:
+        """Have Anna, who agreed to everything before, choose the plan."""
+        agree_to_all(self.anna())
+        self.telegram.say(ANNA, "/buy")
+        self.sees("Plans")
+        return self.press("Buy: 30 days", then="Choose how to pay")
+
+    def go_to_pay(self) -> Message:
+        """Have Anna come as far as the link to pay by."""
+        self.go_to_checkout()
+        return self.press("💳 Pay", then="Waiting for your payment")
+
+    def link(self) -> str:
+        """Return the address behind the newest button to pay."""
+        rows = self.telegram.answers(ANNA)[-1]["reply_markup"]["inline_keyboard"]
+        return next(button["url"] for row in rows for button in row if "url" in button)
+
+    def order(self, state: str) -> Order:
+        return wait_for(lambda: Order.objects.filter(state=state).order_by("-id").first(), 30)
+
+
+@pytest.fixture
+def worker(live_db: None) -> Iterator[None]:
+    with RunningWorker():
+        yield
+
+
+@pytest.fixture
+def till(live_db: None, telegram: TelegramWorld, yookassa: PaymentWorld) -> Iterator[Till]:
+    """A shop that sells: the bot and a provider. No worker: what happens is what the bot does."""
+    claim_installation()
+    make_provider_account()
+    with RunningBot() as bot:
+        yield Till(bot, telegram, yookassa)
