@@ -57,6 +57,18 @@ TOLD = {
     "subscription_enabled": gettext_lazy("the subscription is switched on again"),
     "customer_banned": gettext_lazy("access is closed"),
     "customer_unbanned": gettext_lazy("access is open again"),
+    "payment_link": gettext_lazy("the link to pay is ready"),
+    "payment_failed": gettext_lazy("the payment did not go through"),
+    "order_fulfilled": gettext_lazy("the payment was received"),
+    "order_refused": gettext_lazy("the order could not be given"),
+    "paid_twice": gettext_lazy("paid twice"),
+    "money_credited": gettext_lazy("the payment was found"),
+    "refund_sent": gettext_lazy("money is on its way back"),
+    "refund_succeeded": gettext_lazy("money went back"),
+    "refund_failed": gettext_lazy("money could not be sent back"),
+    "order_stuck": gettext_lazy("alert to staff: paid, but not active"),
+    "decision_waiting": gettext_lazy("alert to staff: a decision is needed"),
+    "provider_refused": gettext_lazy("alert to staff: a provider refuses our keys"),
 }
 ACTORS = {
     "customer": gettext_lazy("customer"),

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from core.crypto import EncryptedTextField
@@ -31,7 +31,7 @@ class Plan(models.Model):
     devices = models.PositiveSmallIntegerField(_("devices"), default=0, help_text=_("0: no limit."))
     groups = models.ManyToManyField(PanelGroup, related_name="plans", verbose_name=_("panel groups"))
     is_open = models.BooleanField(_("on sale"), default=True)
-    position = models.PositiveSmallIntegerField(_("order"), default=0)
+    position = models.PositiveSmallIntegerField(pgettext_lazy("place in a list", "order"), default=0)
 
     class Meta:
         verbose_name = _("plan")

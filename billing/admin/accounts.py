@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 from billing import services
@@ -24,7 +25,7 @@ STANDINGS: dict[str, tuple[str, Any]] = {
     "refused": ("danger", _("Keys refused")),
     "unchecked": ("warning", _("Not checked yet")),
     "hidden": ("warning", _("Hidden: too many lost answers")),
-    "open": ("success", _("Open")),
+    "open": ("success", pgettext_lazy("provider account", "Open")),
     "closed": ("default", _("Closed")),
 }
 

@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from billing.admin.money import MoneyAdmin
 from billing.models import JournalEntry, Price
@@ -54,7 +55,7 @@ def _balance(account: str, name: Any, currency: str, amount: Decimal) -> Balance
 
 
 class AccountFilter(admin.SimpleListFilter):
-    title = _("account")
+    title = pgettext_lazy("journal", "account")
     parameter_name = "account"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:

@@ -550,6 +550,7 @@ class Migration(migrations.Migration):
                             ("sales", "Sales"),
                         ],
                         max_length=12,
+                        verbose_name="taken from",
                     ),
                 ),
                 ("takes_access", models.BooleanField(default=False, verbose_name="access shortened")),

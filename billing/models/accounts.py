@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from django.db import models
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from core.crypto import EncryptedTextField
@@ -26,7 +26,7 @@ class ProviderAccount(models.Model):
     secret = EncryptedTextField(_("secret key"))
     is_test = models.BooleanField(_("test mode"), default=True)
     is_open = models.BooleanField(_("customers may pay with it"), default=False)
-    position = models.PositiveSmallIntegerField(_("order"), default=0)
+    position = models.PositiveSmallIntegerField(pgettext_lazy("place in a list", "order"), default=0)
     sends_receipts = models.BooleanField(_("send receipts (54-FZ)"), default=False)
     receipt_email = models.EmailField(_("e-mail for receipts of customers without one"), blank=True)
     vat_code = models.PositiveSmallIntegerField(_("VAT code of receipts"), default=1)

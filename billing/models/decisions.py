@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from billing.models.orders import Order
 from billing.models.payments import Payment
@@ -27,7 +28,7 @@ class Decision(models.Model):
         RECEIPT_FAILED = "receipt", _("The receipt was not registered")
 
     class State(models.TextChoices):
-        OPEN = "open", _("Open")
+        OPEN = "open", pgettext_lazy("question", "Open")
         DECIDED = "decided", _("Decided")
 
     fact = models.CharField(_("fact"), max_length=150, unique=True)

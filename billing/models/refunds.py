@@ -48,7 +48,7 @@ class Refund(Claimable):
     request = models.TextField(blank=True, editable=False)
     remote_id = models.CharField(_("id at the provider"), max_length=64, blank=True)
     is_external = models.BooleanField(_("made in the provider's cabinet"), default=False)
-    taken_from = models.CharField(max_length=12, choices=JournalEntry.Account)
+    taken_from = models.CharField(_("taken from"), max_length=12, choices=JournalEntry.Account)
     takes_access = models.BooleanField(_("access shortened"), default=False)
     reason = models.CharField(_("reason"), max_length=300, blank=True)
     provider_reason = models.CharField(_("provider's reason"), max_length=120, blank=True)
