@@ -13,7 +13,7 @@ from billing.services.events import Kind, note_event
 from billing.services.fulfilling import pay_order
 from billing.services.journal import book
 from billing.services.payments import lock_payment
-from billing.services.refunds import request_refund
+from billing.services.refunds import amount_left, request_refund
 from billing.services.rules import rules
 from core import clock
 from core.errors import InvalidTransition
@@ -92,18 +92,20 @@ def refund_it(decision_id: int, *, reason: str, actor: str) -> Refund:
     Safe to repeat. Raises InvalidTransition if the question was answered otherwise, NothingToRefund.
     """
     decision, payment = _lock(decision_id, REFUND)
-    if payment is None or payment.received_amount is None:
+    if payment is None:
         raise NothingToRefund("there is no money in question")
+    known = Refund.objects.filter(form_uuid=_uuid_of(decision)).first()
+    if known is not None:
+        return known
     refund = request_refund(
         payment.pk,
-        amount=payment.received_amount - payment.refunded_amount,
+        amount=amount_left(payment),
         reason=reason,
         form_uuid=_uuid_of(decision),
         takes_access=False,
         actor=actor,
     )
-    if decision.state == Decision.State.OPEN:
-        _decide(decision, REFUND, reason, actor)
+    _decide(decision, REFUND, reason, actor)
     return refund
 
 
@@ -164,10 +166,10 @@ def _may_give(decision: Decision) -> bool:
 def _book_from_suspense(
     decision: Decision, payment: Payment, customer: User, *, to: JournalEntry.Account, actor: str
 ) -> None:
-    """Move what is still there: a part may have gone back in the provider's cabinet."""
+    """Move what is still there: a part may have gone back, or be on its way."""
     if payment.booked_as != Booked.SUSPENSE or payment.received_amount is None:
         raise InvalidTransition("this money does not wait any more")
-    left = payment.received_amount - payment.refunded_amount
+    left = amount_left(payment)
     if left <= 0:
         raise NothingToRefund("all of this money went back")
     book(

@@ -153,12 +153,13 @@ def _refuse(order: Order, payment: Payment, refusal: str, *, actor: str) -> None
 def _book_from_prepaid(
     order: Order, payment: Payment, fact: str, *, to: JournalEntry.Account, actor: str
 ) -> None:
+    """Move what is still there: a part may have gone back in the provider's cabinet."""
     assert payment.received_amount is not None
     book(
         fact,
         debit=Account.PREPAID,
         credit=to,
-        amount=payment.received_amount,
+        amount=payment.received_amount - payment.refunded_amount,
         currency=payment.received_currency,
         customer=order.payer,
         order=order,

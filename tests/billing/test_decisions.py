@@ -1,11 +1,14 @@
+import uuid
 from decimal import Decimal
 
 import pytest
 
 from billing.models import BillingRules, Decision, JournalEntry, Order, Payment, Refund
+from billing.providers.base import RefundReport, Said
 from billing.services import decisions
 from billing.services.journal import credit_of
 from billing.services.payments import apply_provider_state, import_payment
+from billing.services.refunds import apply_refund_state, give_up, request_refund
 from billing.services.rules import change_rules
 from core.errors import InvalidTransition
 from notifications.models import OutboxMessage
@@ -95,3 +98,26 @@ def test_staff_with_telegram_hear_of_it_once():
     decision = stranger()
     import_payment(decision.payment.account, report(decision.payment, key=""), source="sweep")
     assert OutboxMessage.objects.filter(kind="decision_waiting").count() == 1
+
+
+def test_money_in_question_goes_back_once_however_often_it_is_decided():
+    decision = short()
+    refund = decisions.refund_it(decision.pk, reason="not what was asked", actor="olga")
+    assert (refund.amount, money_at(Account.SUSPENSE), money_at(Account.REFUNDS)) == (200, 0, Decimal(-200))
+    told = RefundReport("3296", refund.payment.remote_id, Said.SUCCEEDED, Decimal(200), "RUB")
+    apply_refund_state(refund.pk, told, source="test")
+    assert decisions.refund_it(decision.pk, reason="again", actor="olga") == refund
+    assert (Refund.objects.count(), money_at(Account.REFUNDS)) == (1, 0)
+
+
+def test_only_what_is_left_of_money_in_question_becomes_credit():
+    decision = short()
+    terms = {"reason": "a part", "form_uuid": uuid.uuid4(), "takes_access": False, "actor": "olga"}
+    refund = request_refund(decision.payment_id, amount=Decimal(50), **terms)
+    payer = decision.customer
+    decisions.credit_to_customer(decision.pk, customer_id=payer.pk, reason="theirs", actor="olga")
+    assert (credit_of(payer, "RUB"), money_at(Account.SUSPENSE)) == (150, 0)
+    told = RefundReport("3296", refund.payment.remote_id, Said.CANCELED, Decimal(50), "RUB")
+    apply_refund_state(refund.pk, told, source="test")
+    give_up(refund.pk, reason="no way", actor="olga")
+    assert (credit_of(payer, "RUB"), money_at(Account.REFUNDS)) == (200, 0)

@@ -162,8 +162,9 @@ def _canceled(case: Case, report: RefundReport, *, source: str) -> None:
     refund.provider_reason = report.reason[:120]
     note_event(case.payment, Kind.REFUND, text=f"canceled: {report.reason}", data=report.raw, actor=source)
     hope = explain_refund(case.payment.provider, report.reason)[1]
-    if refund.tries < MOST_TRIES.get(hope, 1):
-        again(refund, pause=PAUSES[min(max(refund.tries, 1), len(PAUSES)) - 1])
+    tries = max(refund.tries, 1)
+    if tries < MOST_TRIES.get(hope, 1):
+        again(refund, pause=PAUSES[min(tries, len(PAUSES)) - 1])
     else:
         leave_to_staff(case, why=report.reason)
 
