@@ -24,6 +24,7 @@ from notifications.models import OutboxMessage  # noqa: E402
 from subscriptions.models import Grant, TrialUse  # noqa: E402
 from subscriptions.services.trials import identity_hash  # noqa: E402
 from telegram_bot.models import Update  # noqa: E402
+from tests.proof import money_books  # noqa: E402
 from vpnpanel.models import Access, PanelAccount  # noqa: E402
 from vpnservice.demo.database import prepare_database  # noqa: E402
 
@@ -34,6 +35,7 @@ def unfinished() -> dict[str, int]:
         "updates": Update.objects.filter(state__in=Update.OPEN).count(),
         "accesses": Access.objects.filter(is_dirty=True).count(),
         "messages": OutboxMessage.objects.filter(state=OutboxMessage.State.PENDING).count(),
+        **money_books.unfinished_money(),
     }
 
 
@@ -110,7 +112,7 @@ def probe_often() -> int:
 
 WORDS: dict[str, Callable[[], Any]] = {
     each.__name__: each for each in (unfinished, customers, updates, active_bot, end_leases, probe_often)
-}
+} | money_books.WORDS
 
 
 def main(panel_url: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import redis
 
-from tests.world import PanelWorld, TelegramWorld
+from tests.world import PanelWorld, PaymentWorld, TelegramWorld
 from vpnservice.demo.environment import address, settings_for
 from vpnservice.demo.ports import choose_ports
 from vpnservice.demo.processes import Child, die_with_parent
@@ -25,6 +25,7 @@ from vpnservice.demo.state import DemoState
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = ("worker", "web", "bot", "stand-by")
+SECOND_WORKER = "second worker"
 START_SECONDS = 60
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
 FIRST_PORT = 20_000 + 500 * WORKER
@@ -61,7 +62,15 @@ class Books:
 class Shop:
     """Sandbox, web, worker with beat, an active bot and one that stands by. `bug` plants a known one."""
 
-    def __init__(self, folder: Path, database_url: str, redis_url: str, bug: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        redis_url: str,
+        bug: str = "",
+        roles: tuple[str, ...] = ROLES,
+    ) -> None:
+        self.roles = roles
         self._state = DemoState(folder)
         self._state.prepare()
         self.ports = choose_ports(FIRST_PORT, lambda line: None)
@@ -75,6 +84,7 @@ class Shop:
         self._environment = ["env", "-i", *(f"{name}={value}" for name, value in values.items())]
         self.telegram = TelegramWorld(address(self.ports["telegram_api"]))
         self.panel = PanelWorld(address(self.ports["marzban"]))
+        self.payments = PaymentWorld(address(self.ports["yookassa"]))
         self.web = address(self.ports["web"])
         self.children: dict[str, Child] = {}
         self.fell: list[str] = []
@@ -88,6 +98,7 @@ class Shop:
             planted = [sys.executable, "-m", "tests.proof.planted", bug]
             commands["bot"] = commands["stand-by"] = [*planted, "bot"]
             commands["worker"] = [*planted, *commands["worker"][2:]]
+        commands[SECOND_WORKER] = commands["worker"]
         return commands
 
     def open(self) -> None:
@@ -95,7 +106,7 @@ class Shop:
         sandbox = sandbox_command(ROOT, self._state, self.ports, self.token)
         self._start("sandbox", sandbox)
         self.books = Books(self._environment, address(self.ports["marzban"]))
-        for name in ROLES:
+        for name in self.roles:
             self._start(name, self._commands[name])
         wanted = checks(self.ports, self.token, self.children["worker"])
         silent = wait_for_all(wanted, seconds=START_SECONDS, meanwhile=lambda: None)
@@ -112,7 +123,7 @@ class Shop:
 
     def mind(self) -> None:
         """Start again what ended by itself, as a supervisor does, and remember that it did."""
-        for name in ROLES:
+        for name in self.roles:
             child = self.children[name]
             if name not in self._is_away and not child.is_alive():
                 self.fell.append(f"{name} ended by itself: {child.output()[-800:]}")

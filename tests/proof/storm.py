@@ -5,17 +5,18 @@ import itertools
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import requests
 
-from tests.proof.processes import ROLES, Shop
+from tests.proof.processes import Shop
 from tests.world import StandIn
 
 FIRST_CUSTOMER = 810_001
 TRIAL = "v1:trial"
+VITAL_CALLS = ("sendMessage", "POST /api/user")
 KINDS = ("refuse", "lost", "duplicate", "hang")
 PRESSES_TWICE = REDELIVERED = 0.1
 
@@ -47,11 +48,11 @@ class Seen:
     seconds: float = 0.0
 
 
-def fault_rules(hang_seconds: float) -> list[dict[str, object]]:
+def fault_rules(hang_seconds: float, first_hit: Sequence[str]) -> list[dict[str, object]]:
     """Return rules under which 5 % of calls are refused, 5 % lost, 10 % doubled and 5 % hang.
 
     A rule is drawn only where those before it missed, hence the divisions. On top each kind hits one of the
-    calls that matter most, so that even a small dose meets all of them.
+    calls `first_hit` names, those that matter most, so that even a small dose meets all of them.
     """
     dice: list[dict[str, object]] = [
         {"kind": "refuse", "probability": 0.05},
@@ -59,18 +60,17 @@ def fault_rules(hang_seconds: float) -> list[dict[str, object]]:
         {"kind": "duplicate", "probability": 0.10 / 0.90},
         {"kind": "hang", "probability": 0.05 / 0.80, "seconds": hang_seconds},
     ]
-    once = [
-        {**rule, "call": call, "times": 1, "probability": 1}
-        for call in ("sendMessage", "POST /api/user")
-        for rule in dice
-    ]
+    once = [{**rule, "call": call, "times": 1, "probability": 1} for call in first_hit for rule in dice]
     return [*once, *dice]
 
 
 class Storm:
+    """Trials: each customer says /start and presses the trial. Others override what customers do."""
+
     def __init__(self, shop: Shop, dose: Dose) -> None:
         self._shop, self._dose = shop, dose
         self._random = random.Random(dose.seed)
+        self._stand_ins: tuple[StandIn, ...] = (shop.telegram, shop.panel)
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._roles_to_kill = [role for _ in range(dose.rounds) for role in self._shuffled_roles()]
@@ -80,7 +80,7 @@ class Storm:
     def run(self) -> Seen:
         """Return once every customer has pressed and every role was killed, or the time is up."""
         began = time.monotonic()
-        for stand_in in (self._shop.telegram, self._shop.panel):
+        for stand_in in self._stand_ins:
             self._let_fail(stand_in)
         for customer in self.customers:
             self._later(self._random.uniform(0, self._dose.arrive_within), partial(self._start, customer))
@@ -95,13 +95,13 @@ class Storm:
 
     def _let_fail(self, stand_in: StandIn) -> None:
         stand_in.emu("POST", "seed", seed=self._dose.seed)
-        for rule in fault_rules(self._dose.hang):
+        for rule in fault_rules(self._dose.hang, VITAL_CALLS):
             stand_in.emu("POST", "fail", **rule)
 
     def _heal(self) -> None:
-        for stand_in in (self._shop.telegram, self._shop.panel):
+        for stand_in in self._stand_ins:
             stand_in.heal()
-        for role in ROLES:
+        for role in self._shop.roles:
             if not self._shop.children[role].is_alive():
                 self._shop.restart(role)
 
@@ -153,7 +153,7 @@ class Storm:
             self._later(self._random.uniform(*self._dose.kill_every), self._kill_next)
 
     def _shuffled_roles(self) -> list[str]:
-        return self._random.sample(ROLES, len(ROLES))
+        return self._random.sample(self._shop.roles, len(self._shop.roles))
 
 
 def settle(shop: Shop, dose: Dose) -> float:

@@ -15,7 +15,7 @@ def judge(shop: Shop, customers: list[int], seen: Seen) -> list[str]:
     """Return every broken promise, one sentence each; none if all hold."""
     held = {int(key): value for key, value in shop.books.ask("customers").items()}
     on_panel = shop.panel.users()
-    wrong = [*shop.fell, *_taps(shop, seen), *_unfinished(shop), *_strangers(held, on_panel)]
+    wrong = [*shop.fell, *taps(shop, seen), *unfinished(shop), *strangers(held, on_panel)]
     for customer in customers:
         if customer not in seen.pressed:
             wrong.append(f"{customer} never saw a button for the trial")
@@ -35,7 +35,7 @@ def silent_kinds(fired: dict[str, dict[str, int]]) -> list[str]:
     return [kind for kind in KINDS if not any(each.get(kind) for each in fired.values())]
 
 
-def _taps(shop: Shop, seen: Seen) -> list[str]:
+def taps(shop: Shop, seen: Seen) -> list[str]:
     stored = {int(key): state for key, state in shop.books.ask("updates").items()}
     return [
         f"{what} was {stored.get(update_id, 'lost')}"
@@ -44,12 +44,12 @@ def _taps(shop: Shop, seen: Seen) -> list[str]:
     ]
 
 
-def _unfinished(shop: Shop) -> list[str]:
+def unfinished(shop: Shop) -> list[str]:
     left = shop.books.ask("unfinished")
     return [f"{count} {name} never came to an end" for name, count in left.items() if count]
 
 
-def _strangers(held: dict[int, Any], on_panel: dict[str, Account]) -> list[str]:
+def strangers(held: dict[int, Any], on_panel: dict[str, Account]) -> list[str]:
     known = {account["name"] for customer in held.values() for account in customer["accounts"]}
     return [f"the panel has an account {name} unknown to the shop" for name in on_panel.keys() - known]
 

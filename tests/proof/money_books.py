@@ -1,0 +1,101 @@
+"""What the auditor reads of the shop's money. Imported by tests.proof.books, in its process."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import Min, Sum
+from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
+
+from billing.models import Decision, JournalEntry, Notice, Order, Payment, Refund
+from core import clock
+from notifications.models import OutboxMessage
+from subscriptions.models import Grant, Plan, Subscription, TakeBack
+from vpnpanel.models import Access
+from vpnservice.demo.database import open_till
+
+SWEEPS = ("billing.tasks.sweep_payments", "billing.tasks.sweep_nightly")
+WAITING = (Access, OutboxMessage, Payment, Notice, Order, Refund)
+
+
+def shelf() -> dict[str, Any]:
+    """Open the till; return the plans on sale and what stands against selling them."""
+    plans = Plan.objects.filter(is_open=True, is_trial=False, prices__isnull=False)
+    return {"plans": sorted(set(plans.values_list("pk", flat=True))), "trouble": open_till()}
+
+
+def unfinished_money() -> dict[str, int]:
+    """Count what is still on its way. Payments that nobody has paid are on their way too."""
+    return {
+        "notices": Notice.objects.filter(state=Notice.State.RECEIVED).count(),
+        "payments": Payment.objects.filter(state__in=Payment.OPEN).count(),
+        "paid orders": Order.objects.filter(state=Order.State.PAID).count(),
+        "refunds": Refund.objects.filter(state__in=Refund.OPEN).count(),
+    }
+
+
+def money() -> dict[str, Any]:
+    """Return everything that was ordered, paid, booked and given."""
+    return {
+        "orders": list(Order.objects.values("id", "state", "payer__telegram_id", "days", "subscription")),
+        "payments": [
+            {**row, "key": str(row["key"]), "received_amount": str(row["received_amount"])}
+            for row in Payment.objects.values(
+                "key", "remote_id", "state", "booked_as", "order", "received_amount"
+            )
+        ],
+        "journal": [
+            [*row[:-1], str(row[-1])]
+            for row in JournalEntry.objects.values_list(
+                "fact", "debit", "credit", "payment__remote_id", "amount"
+            )
+        ],
+        "grants": list(Grant.objects.values("source", "seconds", "subscription")),
+        "taken": list(
+            TakeBack.objects.filter(state=TakeBack.State.TAKEN)
+            .values("grant__source")
+            .annotate(seconds=Sum("seconds"))
+        ),
+        "holders": _holders(),
+        "told": list(OutboxMessage.objects.filter(kind="order_fulfilled").values_list("dedupe_key", "state")),
+        "questions": list(Decision.objects.values_list("kind", "state", "fact")),
+    }
+
+
+def _holders() -> dict[int, dict[str, Any]]:
+    """Return when each customer's subscription began, by Telegram id, and whether they may get through."""
+    rows = Subscription.objects.annotate(began=Min("grants__created_at")).select_related("user", "access")
+    return {
+        row.user.telegram_id or 0: {
+            "id": row.pk,
+            "began": row.began.timestamp(),
+            "end": row.expires_at.timestamp(),
+            "is_wanted": row.access.is_wanted(clock.now()),
+        }
+        for row in rows
+    }
+
+
+def end_waiting() -> int:
+    """Let leases run out and pauses end now, as they would within a minute or two."""
+    now, ended = clock.now(), 0
+    for model in WAITING:
+        leased = model._default_manager.filter(claimed_until__gt=now)
+        ended += leased.update(claimed_until=now)
+        waiting = model._default_manager.filter(next_try_at__gt=now)
+        ended += waiting.update(next_try_at=now)
+    return ended
+
+
+def sweep_often() -> int:
+    """Compare with the provider's books every few seconds, not every hour and every night."""
+    interval, _ = IntervalSchedule.objects.get_or_create(every=10, period="seconds")
+    changed = PeriodicTask.objects.filter(task__in=SWEEPS).update(
+        crontab=None, interval=interval, expire_seconds=10
+    )
+    PeriodicTasks.update_changed()
+    return changed
+
+
+WORDS: dict[str, Callable[[], Any]] = {
+    each.__name__: each for each in (shelf, money, end_waiting, sweep_often)
+}
