@@ -47,6 +47,8 @@ class RefundForm(OnceForm):
     def fit(self) -> None:
         self.preview = services.preview_refund(money_of(self.subject).pk)
         preview, currency = self.preview, self.preview.currency
+        if preview.amount_left <= 0:
+            raise NothingToRefund("all of this money went back, or is on its way")
         choices = [(ALL, _("All that is left: %(sum)s") % {"sum": amount_of(preview.amount_left, currency)})]
         if 0 < preview.unused_amount < preview.amount_left:
             unused = {"sum": amount_of(preview.unused_amount, currency)}

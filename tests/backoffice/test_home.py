@@ -1,18 +1,21 @@
 """The home page: nothing to do, or what to do, at the same cost."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.cache import cache
+from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
+from backoffice.takings import last_days
+from billing.models import Decision, JournalEntry, Notice, Refund
 from core import clock
 from core.models import Job, Lease
 from core.services import hold_lease, note_health
 from notifications.models import OutboxMessage
 from telegram_bot.models import Update
-from tests.backoffice.conftest import allow, live
-from tests.factories import make_subscription
+from tests.backoffice.conftest import allow, live, order_of, shop_account
+from tests.factories import make_customer, make_subscription
 from vpnpanel.models import Access, Panel
 
 pytestmark = pytest.mark.django_db
@@ -35,6 +38,13 @@ def stop_schedule() -> None:
     PeriodicTask.objects.filter(name="panels: probe").update(last_run_at=clock.now() - timedelta(minutes=20))
 
 
+EARLIER = clock.now() - timedelta(minutes=5)
+
+
+def change(model, row, **values: object) -> None:
+    model.objects.filter(pk=row.pk).update(**values)
+
+
 def test_an_empty_shop_is_well(client, staff):
     assert troubles(client) == {}
     assert "All is well" in client.get("/admin/").content.decode()
@@ -52,6 +62,12 @@ def test_a_served_customer_is_no_trouble(client, staff, life):
         ("updates", kill_update),
         ("messages", lambda: live(state=OutboxMessage.State.FAILED)),
         ("schedules", stop_schedule),
+        ("orders", lambda: order_of(make_customer(), state="paid", fulfilled_at=None, paid_at=EARLIER)),
+        ("decisions", lambda: change(Decision, live().sale.decision, state="open")),
+        ("providers", lambda: shop_account(refused_at=clock.now())),
+        ("providers", lambda: shop_account(hidden_until=clock.now() + timedelta(minutes=5))),
+        ("refunds", lambda: change(Refund, live().sale.refund, state="manual")),
+        ("notices", lambda: change(Notice, live().sale.notice, state="dead")),
         ("jobs", lambda: Job.objects.create(kind="x", state="failed", asked_by="x", finished_at=clock.now())),
     ],
 )
@@ -95,6 +111,36 @@ def test_today_is_counted(client, staff, life):
     figures = {figure.title: figure.value for figure in client.get("/admin/").context["figures"]}
     assert figures["New customers today"] == 2  # the customer and who invited them
     assert figures["Trials today"] == figures["Live subscriptions"] == figures["Messages sent today"] == 1
+
+
+def test_todays_money_is_what_the_journal_says(client, staff, life):
+    entry = {"currency": "RUB", "actor": "x", "amount": 10}
+    JournalEntry.objects.create(fact="fee:1", debit="fees", credit="provider", **entry)
+    JournalEntry.objects.create(fact="refund:1:paid", debit="refunds", credit="provider", **entry)
+    today, yesterday, *_ = client.get("/admin/").context["days"]
+    assert (today.orders, today.received_shown, today.share) == (1, "299\u00a0₽", 100)
+    assert (today.fees_shown, today.refunded_shown) == ("10\u00a0₽", "10\u00a0₽")
+    assert (yesterday.orders, yesterday.received_shown) == (0, "–")
+
+
+def test_days_of_two_weeks_are_shown_in_the_shops_own_zone(db):
+    late = datetime(2026, 3, 1, 22, 30, tzinfo=UTC)  # the second of March in Moscow
+    order = order_of(make_customer(), state="paid", fulfilled_at=None, paid_at=late)
+    JournalEntry.objects.create(
+        fact="charge", debit="provider", credit="prepaid", amount=5, currency="RUB", actor="x", order=order
+    )
+    JournalEntry.objects.update(created_at=late)
+    with timezone.override("Europe/Moscow"):
+        days = {f"{day.day}": day for day in last_days(late + timedelta(days=3))}
+    assert len(days) == 14
+    assert (days["2026-03-02"].orders, days["2026-03-02"].received_shown) == (1, "5\u00a0₽")
+
+
+def test_money_is_not_shown_to_those_who_may_not_see_it(client, helper, life):
+    allow(helper, "view_user")
+    page = client.get("/admin/")
+    assert page.context["days"] == []
+    assert {figure.title for figure in page.context["figures"]} == {"New customers today"}
 
 
 def test_home_costs_the_same_whatever_happened(client, staff, queries):
