@@ -237,8 +237,7 @@ class Cashier:
             if ways := ways_to_pay(payment, self.books.shops[payment.shop_id]):
                 return self.pay(payment, self.notifier.dice.choice(ways))
         window_ends = payment.closes_at if payment.status == "pending" else payment.hold_until
-        # A charge of a saved method waits for the provider, not for a payer: nothing expires.
-        if window_ends is not None and window_ends <= now and payment.confirmation is not None:
+        if window_ends is not None and window_ends <= now:
             self.expire(payment)
 
 

@@ -39,14 +39,13 @@ async def answer_once(
     key = read_key(request)
     digest = hashlib.sha256(request.path.encode() + b"\n" + await request.read()).hexdigest()
     name = f"{shop.shop_id}:{key}"
-    known = books.answers.get(name)
-    if known is not None and clock.now() - known.at < KEPT_SECONDS:
+    forget_old(books, clock.now())
+    if (known := books.answers.get(name)) is not None:
         if known.digest != digest:
             raise invalid("Idempotence key duplicated", HEADER)
         if known.body is None:
             raise ApiError(202, "The first request with this key is still at work.")
         return json_answer(known.body, known.status)
-    forget_old(books, clock.now())
     answer = books.answers[name] = Answer(digest, clock.now())
     try:
         status, body = 200, await work(key)

@@ -115,7 +115,8 @@ class RefundDesk:
         """Find again, in loaded books, what time will do."""
         self.cashier.forget_due()
         for payment in self.books.payments.values():
-            if payment.status == "pending":
+            # A charge of a saved method waits for the provider, not for a payer: its window never ends.
+            if payment.status == "pending" and payment.confirmation is not None:
                 self.cashier.later(payment.closes_at, payment.id)
             for moment in (payment.settles_at, payment.hold_until):
                 if moment is not None:

@@ -150,6 +150,9 @@ def test_a_snapshot_keeps_books_keys_windows_and_notifications(tmp_path, hook):
         shop.world.pay(first["id"], save=True)
         back = shop.shown(shop.give_back(first["id"], "1.00", receipt=receipt("1.00")))
         waiting = shop.create()
+        shop.world.set(charge="pending")
+        wish = order(confirmation=None, payment_method_id=first["id"])
+        charged = shop.shown(shop.post("/payments", wish))
     state = json.loads(file.read_text())
     notifier = state["stand_ins"]["yookassa"]["notifier"]
     notifier["deliveries"][0]["url"] = hook.url
@@ -162,6 +165,7 @@ def test_a_snapshot_keeps_books_keys_windows_and_notifications(tmp_path, hook):
         shop.world.advance(3600)
         assert shop.shown(shop.get(f"/refunds/{back['id']}"))["status"] == "succeeded"
         assert shop.read(waiting["id"])["status"] == "canceled"
+        assert shop.read(charged["id"])["status"] == "pending"
         assert shop.shown(shop.get(f"/payment_methods/{first['id']}"))["status"] == "active"
         assert len({row["number"] for row in shop.world.deliveries()}) == len(shop.world.deliveries())
 

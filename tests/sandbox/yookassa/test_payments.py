@@ -35,11 +35,13 @@ def test_a_declined_payment_says_who_refused_and_why(shop, reason, party):
     assert declined["cancellation_details"] == {"party": party, "reason": reason}
 
 
-def test_a_canceled_payment_can_never_be_paid(shop):
-    payment = shop.world.decline(shop.create()["id"])
-    answer = requests.post(f"{shop.world.address}/_emu/pay", json={"payment_id": payment["id"]}, timeout=5)
-    assert answer.status_code == 409
-    assert shop.read(payment["id"])["status"] == "canceled"
+@pytest.mark.parametrize("act", ["pay", "decline", "expire", "hold"])
+def test_what_is_final_never_changes(shop, act):
+    for payment in (shop.paid(), shop.world.decline(shop.create()["id"])):
+        order = {"payment_id": payment["id"]}
+        assert requests.post(f"{shop.world.address}/_emu/{act}", json=order, timeout=5).status_code == 409
+        assert shop.read(payment["id"]) == payment
+    assert len(shop.world.deliveries()) == 2
 
 
 def test_an_unpaid_payment_is_canceled_when_its_hour_is_over(shop):

@@ -74,6 +74,13 @@ def test_a_charge_may_wait_for_the_provider_and_does_not_expire(shop):
     assert shop.world.pay(made["id"])["status"] == "succeeded"
 
 
+def test_a_charge_of_two_stages_is_held_and_lapses(shop):
+    made = charge(shop, saved(shop), capture=False)
+    assert made["status"] == "waiting_for_capture"
+    shop.world.advance(7 * 86_400)
+    assert shop.read(made["id"])["cancellation_details"]["reason"] == "expired_on_capture"
+
+
 def test_a_method_that_is_not_there_or_another_shops_is_refused(shop):
     method = saved(shop)
     shop.world.put_shop(shop_id="200600", secret_key="live_other")
