@@ -205,7 +205,7 @@ def _buttons(values: Values) -> tuple[tuple[Button, ...], ...]:
 
 
 def _again_button(values: Values) -> Button:
-    label = _("🔁 Get a new link") if values.stage is Stage.SPENT else _("🔁 Pay anew")
+    label = _("🔁 Get a new link") if values.stage is Stage.SPENT else _("💳 Pay anew")
     return Button(label, action=f"again:{values.order_id}")
 
 

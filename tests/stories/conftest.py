@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -7,6 +8,7 @@ from accounts.models import User
 from billing.models import Order
 from core.services import claim_installation
 from subscriptions.models import Plan
+from telegram_bot.models import Update
 from tests.factories import agree_to_all, make_customer, make_panel, make_provider_account
 from tests.shop import RunningBot, RunningWorker, buttons, wait_for
 from tests.world import Message, PanelWorld, PaymentWorld, TelegramWorld
@@ -46,12 +48,13 @@ class Till:
 
     def press(self, button: str, *, then: str) -> Message:
         """Press the newest button with this caption, or the one that begins so, and wait for the answer."""
-        self.tap(button)
+        pressed = self.tap(button)
+        wait_for(lambda: Update.objects.filter(update_id=pressed["update_id"], state="answered").exists(), 30)
         return self.sees(then)
 
-    def tap(self, button: str) -> None:
+    def tap(self, button: str) -> Any:
         shown = [each for message in self.telegram.answers(ANNA) for each in buttons(message)]
-        self.telegram.press(ANNA, next(each for each in reversed(shown) if each.startswith(button)))
+        return self.telegram.press(ANNA, next(each for each in reversed(shown) if each.startswith(button)))
 
     def sees(self, text: str) -> Message:
         """Wait until one of the newest messages says so: a screen and a message may come side by side."""
@@ -80,8 +83,10 @@ class Till:
 
     def link(self) -> str:
         """Return the address behind the newest button to pay."""
-        rows = self.telegram.answers(ANNA)[-1]["reply_markup"]["inline_keyboard"]
-        return next(button["url"] for row in rows for button in row if "url" in button)
+        rows = [
+            row for each in self.telegram.answers(ANNA) for row in each["reply_markup"]["inline_keyboard"]
+        ]
+        return next(button["url"] for row in reversed(rows) for button in row if "url" in button)
 
     def order(self, state: str) -> Order:
         return wait_for(lambda: Order.objects.filter(state=state).order_by("-id").first(), 30)

@@ -81,7 +81,7 @@ def test_a_declined_payment_says_why_and_the_next_try_pays(till):
     answer = till.press("🔄 Check payment", then="did not go through")
     reason = billing.explain("yookassa", "insufficient_funds").text
     assert reason in answer["text"]
-    till.press("🔁 Pay anew", then="Waiting for your payment")
+    till.press("💳 Pay anew", then="Waiting for your payment")
     till.payments.pay(notify=False)
     Payment.objects.update(checked_at=None)
     till.press("🔄 Check payment", then="Paid")
@@ -139,7 +139,7 @@ def test_an_offer_of_another_price_is_shown_before_it_is_paid(till):
     till.payments.decline(reason="general_decline", notify=False)
     till.press("🔄 Check payment", then="did not go through")
     Price.objects.filter(plan=till.plan()).update(amount=349)
-    assert "349" in till.press("🔁 Pay anew", then="Choose how to pay")["text"]
+    assert "349" in till.press("💳 Pay anew", then="Choose how to pay")["text"]
     assert Payment.objects.count() == 1
 
 
