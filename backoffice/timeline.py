@@ -40,6 +40,9 @@ EVENTS = {
     "order.paid": (gettext_lazy("Order paid"), "payments"),
     "order.fulfilled": (gettext_lazy("Order fulfilled"), "redeem"),
     "order.closed": (gettext_lazy("Order closed unpaid"), "close"),
+    "refund.requested": (gettext_lazy("Refund asked for"), "undo"),
+    "refund.succeeded": (gettext_lazy("Money went back"), "undo"),
+    "refund.failed": (gettext_lazy("Refund failed"), "money_off"),
     "decision.made": (gettext_lazy("Decided about money"), "gavel"),
 }
 TAPS = {

@@ -1,5 +1,6 @@
 """What customers are told of money that goes back. Rendered when it is sent, in their language."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -30,7 +31,7 @@ def _refund(context: Context) -> Refund:
     return rows.get(pk=context["refund_id"])
 
 
-def _is(state: Refund.State) -> Any:
+def _is(state: Refund.State) -> Callable[[User, Context], bool]:
     return lambda user, context: _refund(context).state == state
 
 

@@ -184,7 +184,8 @@ def _compare_refunds(run: Run) -> str:
     known = dict(rows.values_list("remote_id", "state"))
     run.count("refunds", len(ids))
     for report in page.refunds:
-        if report.said is Said.SUCCEEDED and known.get(report.remote_id) != Refund.State.SUCCEEDED:
+        is_new = known.get(report.remote_id) != Refund.State.SUCCEEDED
+        if report.said is Said.SUCCEEDED and (is_new or report.is_receipt_failed):
             run.count("refunds taken in", bool(take_in_refund(run.account, report, source=SOURCE)))
     return page.cursor
 

@@ -13,6 +13,7 @@ from billing.models import Decision, JournalEntry, Payment, ProviderAccount, Ref
 from billing.providers.base import Page, RefundReport, Said
 from billing.services.asking import ask, withdraw
 from billing.services.calls.outside import ask_provider
+from billing.services.journal import credit_of
 from billing.services.refunds import settling
 from billing.services.refunds.figures import (
     access_share,
@@ -142,9 +143,21 @@ def _import(payment_id: int, report: RefundReport, *, source: str) -> Refund:
         settling.take_access(case, seconds=share.asked, actor=source)
     settling.book_asked(case, actor=source)
     settling.succeed(case, out_of=Account.PROVIDER, actor=source, data=report.raw)
-    if lies_in == Account.PREPAID and payment.refunded_amount < require_money(payment):
-        _ask_about_the_rest(case)
+    if trouble := _trouble(case):
+        _ask(case, trouble)
     return refund
+
+
+def _trouble(case: Case) -> str:
+    """Tell what is left to decide after money went back past us, empty if nothing is."""
+    refund, payment, customer = case.refund, case.payment, case.customer
+    is_part = payment.refunded_amount < require_money(payment)
+    if refund.taken_from == Account.PREPAID and is_part:
+        return "a part was refunded in the cabinet before access was given"
+    is_credit = refund.taken_from == Account.CREDIT and customer is not None
+    if is_credit and credit_of(customer, refund.currency) < 0:
+        return "the credit refunded in the cabinet was spent already"
+    return ""
 
 
 def _make_room(case: Case, amount: Decimal, *, actor: str) -> None:
@@ -174,12 +187,11 @@ def give_way(case: Case, *, actor: str) -> None:
         settling.take_access(case, seconds=missing, actor=actor, by=f"{case.refund.source}:rest")
 
 
-def _ask_about_the_rest(case: Case) -> None:
-    """A part went back before anything was given: what the rest buys is for staff to say."""
+def _ask(case: Case, trouble: str) -> None:
     ask(
         Decision.Kind.CONTRADICTION,
-        f"part:{case.refund.source}",
-        details={"trouble": "a part was refunded in the cabinet before access was given"},
+        case.refund.source,
+        details={"trouble": trouble},
         customer=case.customer,
         order=case.payment.order,
         payment=case.payment,

@@ -43,7 +43,7 @@ REPEAT_AFTER = timedelta(minutes=1)
 LOOK_AGAIN_AFTER = timedelta(minutes=10)
 KEY_LIVES = timedelta(hours=KEY_HOURS)
 DESCRIPTION_LENGTH = 250
-SOURCE = "refund"
+SOURCE = "provider"
 
 
 def work_due() -> int:

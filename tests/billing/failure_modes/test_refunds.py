@@ -9,14 +9,14 @@ import pytest
 from billing.errors import NothingToRefund
 from billing.models import Decision, JournalEntry, Order, Payment, PaymentEvent, ProviderAccount, Refund
 from billing.providers.base import RefundReport, Said
-from billing.services import give_now
+from billing.services import credit_of, give_now, pay_from_credit, quote
 from billing.services.accounts import provider_of
 from billing.services.payments import apply_provider_state
 from billing.services.refunds import find_refunds, give_up, import_or_apply_refund, preview_refund, work_due
 from core import clock
 from notifications.models import OutboxMessage
 from subscriptions.models import Grant, TakeBack
-from tests.factories import let_pass, make_customer, make_provider_account
+from tests.factories import agree_to_all, let_pass, make_customer, make_provider_account
 from tests.money import money_at, report
 from tests.refunding import (
     ask_back,
@@ -335,6 +335,23 @@ def test_f30_a_part_that_went_back_before_access_was_given_is_neither_sold_nor_f
     assert give_now(payment.order_id, actor="schedule")
     assert (money_at(Account.PREPAID), money_at(Account.SALES)) == (0, Decimal(-199))
     assert Decision.objects.get().kind == Decision.Kind.CONTRADICTION
+    assert_books_agree(yookassa)
+
+
+def test_f30_credit_that_was_spent_before_the_cabinet_sent_it_back_is_put_to_staff(yookassa):
+    first = paid(yookassa)
+    customer = agree_to_all(first.order.payer)
+    other = sent(customer)
+    Payment.objects.filter(pk=other.pk).update(order=first.order)
+    yookassa.pay(other.remote_id, notify=False)
+    read_back(other)
+    plan_id = first.order.plan_id
+    pay_from_credit(customer.pk, plan_id, seen=quote(customer, plan_id).seen, actor="customer")
+    import_or_apply_refund(first.account, in_the_cabinet(yookassa, other), source="notice")
+    assert credit_of(customer, "RUB") == -299
+    assert (
+        Decision.objects.get(state="open", kind="contradiction").details["trouble"].startswith("the credit")
+    )
     assert_books_agree(yookassa)
 
 
