@@ -2,7 +2,7 @@
 
 import { yookassa } from "./api.js";
 import { coalesce, drawRows, h, icon, iconButton } from "./dom.js";
-import { clockTime, t } from "./i18n.js";
+import { clockTime, language, t } from "./i18n.js";
 import { menu, shown } from "./toast.js";
 import { emit, on } from "./world.js";
 
@@ -24,7 +24,7 @@ const SWITCHES = [
   ["refundsWait", { refund: "pending" }, { refund: "succeeded" }],
 ];
 
-const amount = ({ value, currency }) => `${value} ${currency === "RUB" ? "₽" : currency}`;
+const amount = ({ value, currency }) => `${language === "ru" ? value.replace(".", ",") : value} ${currency === "RUB" ? "₽" : currency}`;
 const at = (moment) => clockTime(typeof moment === "number" ? moment : Date.parse(moment) / 1000);
 
 class Provider {
