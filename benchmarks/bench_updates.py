@@ -24,6 +24,7 @@ from benchmarks.stage import (
     database,
     median,
     percentile,
+    prepared,
     process,
     server_cpu_seconds,
     shop_settings,
@@ -96,10 +97,7 @@ def open_loop(telegram: Telegram, seconds: int) -> list[float]:
 def shop(telegram: Telegram, folder: Path) -> Iterator[Process]:
     with database() as url:
         settings = shop_settings(telegram, url, folder)
-        clean = {**settings, "PATH": os.environ["PATH"]}
-        for step in ("migrate", "setup"):
-            command = [sys.executable, "manage.py", step]
-            subprocess.run(command, cwd=ROOT, env=clean, check=True, stdout=subprocess.DEVNULL)
+        prepared(settings)
         with process([sys.executable, "manage.py", "bot"], settings, folder / "shop.log") as running:
             yield running
 

@@ -121,6 +121,14 @@ def shop_settings(telegram: Telegram, database_url: str, folder: Path) -> dict[s
     }
 
 
+def prepared(settings: dict[str, str]) -> None:
+    """Make the tables and the first rows of a shop."""
+    for step in ("migrate", "setup"):
+        command = [sys.executable, "manage.py", step]
+        environment = {**settings, "PATH": os.environ["PATH"]}
+        subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+
+
 def wait_until(holds: Callable[[], bool], seconds: float, what: str, pause: float = 0.05) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
