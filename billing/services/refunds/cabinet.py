@@ -144,7 +144,7 @@ def _import(payment_id: int, report: RefundReport, *, source: str) -> Refund:
     settling.book_asked(case, actor=source)
     settling.succeed(case, out_of=Account.PROVIDER, actor=source, data=report.raw)
     if trouble := _trouble(case):
-        _ask(case, trouble)
+        settling.ask_staff(case, Decision.Kind.CONTRADICTION, refund.source, trouble=trouble)
     return refund
 
 
@@ -154,9 +154,9 @@ def _trouble(case: Case) -> str:
     is_part = payment.refunded_amount < require_money(payment)
     if refund.taken_from == Account.PREPAID and is_part:
         return "a part was refunded in the cabinet before access was given"
-    is_credit = refund.taken_from == Account.CREDIT and customer is not None
-    if is_credit and credit_of(customer, refund.currency) < 0:
-        return "the credit refunded in the cabinet was spent already"
+    if customer is not None and refund.taken_from == Account.CREDIT:
+        owes = credit_of(customer, refund.currency) < 0
+        return "the credit refunded in the cabinet was spent already" if owes else ""
     return ""
 
 
@@ -185,15 +185,3 @@ def give_way(case: Case, *, actor: str) -> None:
     if share is not None and (share.asked is None or share.asked > done):
         missing = None if share.asked is None else share.asked - done
         settling.take_access(case, seconds=missing, actor=actor, by=f"{case.refund.source}:rest")
-
-
-def _ask(case: Case, trouble: str) -> None:
-    ask(
-        Decision.Kind.CONTRADICTION,
-        case.refund.source,
-        details={"trouble": trouble},
-        customer=case.customer,
-        order=case.payment.order,
-        payment=case.payment,
-        refund=case.refund,
-    )

@@ -22,7 +22,6 @@ from billing.errors import ProviderBusy, ProviderNotFound, ProviderRefused
 from billing.models import Decision, Payment, ProviderAccount, Refund
 from billing.providers.base import KEY_HOURS, RefundReport
 from billing.services.accounts import provider_of
-from billing.services.asking import ask
 from billing.services.calls.outside import LEASE_SECONDS, Tired, ask_provider
 from billing.services.events import Kind, note_event
 from billing.services.refunds import cabinet, settling
@@ -192,8 +191,8 @@ def _note_failure(refund: Refund, failed: OutsideError) -> None:
     elif failed.permanent:
         wait = LOOK_AGAIN_AFTER
     if isinstance(failed, ProviderNotFound):
-        about = {"order": payment.order, "payment": payment, "refund": refund}
-        ask(Decision.Kind.MISSING_THERE, refund.source, details={"refund": refund.remote_id}, **about)
+        case = settling.Case(payment, customer_of(payment)).about(refund)
+        settling.ask_staff(case, Decision.Kind.MISSING_THERE, refund.source, refund=refund.remote_id)
     if str(failed) != refund.error:
         note_event(payment, Kind.FAILED, text=f"refund: {failed}", actor=SOURCE)
     record(refund, error=str(failed), next_try_at=clock.now() + wait)

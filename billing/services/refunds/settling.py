@@ -100,8 +100,7 @@ def apply_refund_state(refund_id: int, report: RefundReport, *, source: str) -> 
         _put_to_staff(case, report)
         return refund
     if report.is_receipt_failed:
-        about = {"order": case.payment.order, "payment": case.payment, "refund": refund}
-        ask(Decision.Kind.RECEIPT_FAILED, refund.source, customer=case.customer, **about)
+        ask_staff(case, Decision.Kind.RECEIPT_FAILED, refund.source)
     if report.said == Said.SUCCEEDED:
         if refund.state != State.SUCCEEDED:
             refund.remote_id = report.remote_id
@@ -128,16 +127,22 @@ def _is_another(case: Case, report: RefundReport) -> bool:
 
 
 def _put_to_staff(case: Case, report: RefundReport) -> None:
+    said = {"said": report.said, "amount": f"{report.amount} {report.currency}", "id": report.remote_id}
+    ask_staff(case, Decision.Kind.CONTRADICTION, f"{case.refund.source}:{report.remote_id}", **said)
+    log.error("refund %s is not believed as %s reports it", case.refund.pk, report.remote_id)
+
+
+def ask_staff(case: Case, kind: Decision.Kind, fact: str, **details: str) -> None:
+    """Put a question about the refund to staff, once for each fact."""
     ask(
-        Decision.Kind.CONTRADICTION,
-        f"refund:{case.refund.pk}:{report.remote_id}",
-        details={"said": report.said, "amount": f"{report.amount} {report.currency}", "id": report.remote_id},
+        kind,
+        fact,
+        details=dict(details),
         customer=case.customer,
         order=case.payment.order,
         payment=case.payment,
         refund=case.refund,
     )
-    log.error("refund %s is not believed as %s reports it", case.refund.pk, report.remote_id)
 
 
 def _wait(case: Case, report: RefundReport, *, source: str) -> None:
@@ -186,15 +191,8 @@ def leave_to_staff(case: Case, *, why: str) -> None:
     """The provider will not pay it: staff pay it out some other way, or give up."""
     refund = case.refund
     move(refund, State.MANUAL, next_try_at=None)
-    ask(
-        Decision.Kind.REFUND_BY_HAND,
-        by_hand_fact(refund),
-        details={"why": why, "amount": f"{refund.amount} {refund.currency}"},
-        customer=case.customer,
-        order=case.payment.order,
-        payment=case.payment,
-        refund=refund,
-    )
+    said = {"why": why, "amount": f"{refund.amount} {refund.currency}"}
+    ask_staff(case, Decision.Kind.REFUND_BY_HAND, by_hand_fact(refund), **said)
 
 
 def by_hand_fact(refund: Refund) -> str:
@@ -310,15 +308,8 @@ def count_refunded(case: Case) -> None:
     payment.refunded_amount = min(gone, received)
     payment.save(update_fields=["refunded_amount"])
     if gone > received:
-        ask(
-            Decision.Kind.CONTRADICTION,
-            f"refunds:{payment.pk}:{refund.pk}",
-            details={"received": f"{received}", "went back": f"{gone}"},
-            customer=case.customer,
-            order=payment.order,
-            payment=payment,
-            refund=refund,
-        )
+        said = {"received": f"{received}", "went back": f"{gone}"}
+        ask_staff(case, Decision.Kind.CONTRADICTION, f"refunds:{payment.pk}:{refund.pk}", **said)
 
 
 def follow_order(case: Case) -> None:
