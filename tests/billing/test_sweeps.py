@@ -7,21 +7,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from billing.models import Decision, JournalEntry, Order, Payment, ProviderAccount, Refund
-from billing.services import send_payment
+from billing.models import Decision, JournalEntry, Order, Payment, Refund
 from billing.services.sweeps import sweep_nightly, sweep_payments
 from core import jobs
 from core.models import Job
+from tests.billing.failure_modes.foreign import make_foreign
 from tests.billing.notices import reread
-from tests.factories import make_payment
+from tests.billing.sending import sent_payment
 
 State = Payment.State
-
-
-def sent_payment() -> Payment:
-    payment = make_payment()
-    send_payment(payment.pk)
-    return reread(payment)
 
 
 def run(sweep) -> dict[str, int]:
@@ -70,7 +64,7 @@ def test_a_refund_of_a_payment_older_than_the_window_is_taken_in_nightly(account
 
 
 def test_what_another_site_sold_in_the_same_shop_is_left_alone(account, yookassa):
-    make_foreign(yookassa, account)
+    make_foreign(yookassa)
     assert run(sweep_nightly) == {"pages": 2, "payments": 1, "refunds": 0}
     assert not Payment.objects.exists()
 
@@ -129,18 +123,3 @@ def costs(number: int, yookassa) -> tuple[int, int]:
 def let_succeed_earlier(payment: Payment) -> None:
     earlier = timezone.now() - timedelta(hours=2)
     Payment.objects.filter(pk=payment.pk).update(succeeded_at=earlier, checked_at=earlier)
-
-
-def make_foreign(yookassa, account: ProviderAccount) -> str:
-    """Return the id of a payment that somebody else made in our shop, and that is paid."""
-    body = {"amount": {"value": "50.00", "currency": "RUB"}, "capture": True}
-    body["confirmation"] = {"type": "redirect", "return_url": "https://shop.example.com"}
-    made = yookassa.http.post(
-        f"{yookassa.api_url}/payments",
-        json=body,
-        auth=(account.remote_account, yookassa.secret_key),
-        headers={"Idempotence-Key": "another site"},
-        timeout=10,
-    ).json()
-    yookassa.pay(made["id"])
-    return made["id"]
