@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Min, Sum
 from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
 
-from billing.models import Decision, JournalEntry, Notice, Order, Payment, Refund
+from billing.models import Decision, JournalEntry, Notice, Order, Payment, ProviderAccount, Refund
 from core import clock
 from notifications.models import OutboxMessage
 from subscriptions.models import Grant, Plan, Subscription, TakeBack
@@ -18,9 +18,14 @@ WAITING = (Access, OutboxMessage, Payment, Notice, Order, Refund)
 
 
 def shelf() -> dict[str, Any]:
-    """Open the till; return the plans on sale and what stands against selling them."""
+    """Open the till; return it, the plans on sale, and what stands against selling them."""
+    trouble = open_till()
     plans = Plan.objects.filter(is_open=True, is_trial=False, prices__isnull=False)
-    return {"plans": sorted(set(plans.values_list("pk", flat=True))), "trouble": open_till()}
+    return {
+        "plans": sorted(set(plans.values_list("pk", flat=True))),
+        "till": ProviderAccount.objects.get().pk,
+        "trouble": trouble,
+    }
 
 
 def unfinished_money() -> dict[str, int]:

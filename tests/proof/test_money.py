@@ -18,14 +18,14 @@ from tests.proof.verdict import count_faults
 
 SEED = int(os.environ.get("PROOF_SEED", "20261122"))
 SMALL = MoneyDose(
-    seed=SEED, customers=20, arrive_within=4, kill_every=(1.5, 2.5), rounds=1, hang=1.5,
-    give_up_after=60, settle_within=20, is_hurried=True,
+    seed=SEED, customers=14, purchases=3, arrive_within=4, kill_every=(1.5, 2.5), rounds=1, hang=1.5,
+    give_up_after=120, settle_within=60, is_hurried=True,
 )  # fmt: skip
 WHOLE = MoneyDose(
-    seed=SEED, customers=500, arrive_within=300, kill_every=(4, 8), rounds=9, hang=4,
-    give_up_after=600, settle_within=300,
+    seed=SEED, customers=270, purchases=4, arrive_within=240, kill_every=(4, 8), rounds=12, hang=4,
+    give_up_after=1200, settle_within=300,
 )  # fmt: skip
-PLANTED = replace(SMALL, customers=40, arrive_within=15, kill_every=(2, 4), rounds=2, give_up_after=60)
+PLANTED = replace(SMALL, customers=28, arrive_within=10, kill_every=(2, 4), rounds=2)
 
 
 @pytest.fixture
@@ -39,11 +39,11 @@ def weather(tmp_path: Path, record_property, capsys):
             try:
                 shop.open()
                 shelf = shop.books.ask("shelf")
-                assert not shelf["trouble"], shelf
+                assert not shelf.pop("trouble"), "the till could not be opened"
                 shop.books.ask("sweep_often")
                 if dose.is_hurried:
                     shop.books.ask("probe_often")
-                storm = MoneyStorm(shop, dose, shelf["plans"])
+                storm = MoneyStorm(shop, dose, **shelf)
                 seen = storm.run()
                 leave_unpaid(shop)
                 settled = settle(shop, dose)
@@ -96,6 +96,7 @@ def what_happened(shop: Shop, dose: MoneyDose, seen: MoneySeen) -> dict:
     }
 
 
+@pytest.mark.timeout(300)  # half a minute on a quiet machine
 def test_small_storm_gives_what_was_paid_once(weather):
     assert weather(SMALL) == []
 
