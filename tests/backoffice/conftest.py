@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group, Permission
 from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django_celery_beat.models import PeriodicTask
 
 from accounts.models import Document, User
 from accounts.services import give_consent, note
@@ -39,6 +40,12 @@ numbers = itertools.count(1)
 @pytest.fixture(autouse=True)
 def no_remembered_badges():
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def schedules_that_ran(db):
+    """Else a long test run looks like a worker that stands still."""
+    PeriodicTask.objects.update(last_run_at=clock.now())
 
 
 @pytest.fixture
