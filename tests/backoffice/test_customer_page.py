@@ -52,7 +52,7 @@ def test_the_page_costs_the_same_however_much_happened(client, staff, life, quer
         note(life.customer, "customer.wrote", actor="customer", data={"n": number})
         live(inviter=life.customer)
         serve(life.subscription)
-        payment_of(order_of(life.customer), life.sale.account)
+        payment_of(order_of(life.customer, life.subscription), life.sale.account)
     assert cost() == few
 
 
