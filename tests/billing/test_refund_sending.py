@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 
 from billing.errors import NoSuchRefund, RefundTooLarge
 from billing.models import Decision, JournalEntry, Order, PaymentEvent, ProviderAccount, Refund
@@ -224,3 +225,19 @@ def test_a_refund_given_up_that_went_through_after_all_is_booked(yookassa, refun
     assert (refund.state, days_left(refund.payment)) == (State.SUCCEEDED, 0)
     assert refund.payment.order.state == Order.State.REFUNDED
     assert (money_at(Account.REFUNDS), money_at(Account.SALES)) == (0, 0)
+
+
+def test_what_a_refund_costs_in_queries(yookassa, django_assert_num_queries):
+    payment = paid(yookassa)
+    asks_the_clock = connection.vendor == "postgresql"
+    with django_assert_num_queries(33 + 2 * asks_the_clock):
+        refund = ask_back(payment)
+    done = work(refund)
+    with django_assert_num_queries(7):
+        apply_refund_state(done.pk, told(done), source="notice")
+
+
+def test_a_run_with_nothing_due_costs_two_queries(yookassa, refund, django_assert_num_queries):
+    Refund.objects.update(next_try_at=clock.now() + MINUTE)
+    with django_assert_num_queries(2):
+        assert work_due() == 0

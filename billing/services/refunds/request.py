@@ -51,7 +51,7 @@ def request_refund(
     known = Refund.objects.filter(form_uuid=form_uuid).first()
     if known is not None:
         return _same(known, payment_id, amount)
-    amount = _require_possible(case, amount)
+    amount, left = _require_possible(case, amount)
     refund = Refund(
         payment=case.payment,
         form_uuid=form_uuid,
@@ -63,7 +63,7 @@ def request_refund(
         actor=actor,
         next_try_at=clock.now(),
     )
-    share = access_share(case.payment, amount, left=amount_left(case.payment)) if takes_access else None
+    share = access_share(case.payment, amount, left=left) if takes_access else None
     refund.save()
     case = case.about(refund)
     if share is not None:
@@ -81,7 +81,8 @@ def _same(refund: Refund, payment_id: int, amount: Decimal) -> Refund:
     return refund
 
 
-def _require_possible(case: Case, amount: Decimal) -> Decimal:
+def _require_possible(case: Case, amount: Decimal) -> tuple[Decimal, Decimal]:
+    """Return the amount with its currency's places, and what is left to refund."""
     payment = case.payment
     require_money(payment)
     amount, left = money.exact(amount, payment.received_currency), amount_left(payment)
@@ -98,7 +99,7 @@ def _require_possible(case: Case, amount: Decimal) -> Decimal:
         credit = credit_of(case.customer, payment.received_currency)
         if credit < amount:
             raise NotEnoughCredit(f"{credit} of the customer's credit is left, the rest is spent")
-    return amount
+    return amount, left
 
 
 def _note(case: Case, actor: str) -> None:
