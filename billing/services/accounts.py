@@ -199,13 +199,6 @@ def _unless_refused(error: str) -> Case:
     return Case(When(refused_at__isnull=True, then=text), default=F("error"))
 
 
-def _unless_refused(error: str) -> Case:
-    """What refused the keys stays to be read until a check has passed."""
-    return Case(
-        When(refused_at__isnull=True, then=Value(error, output_field=TextField())), default=F("error")
-    )
-
-
 @transaction.atomic
 def _note_refusal(account_id: int, error: str) -> bool:
     """Hide the account until staff have looked; a line in the trail for the first refusal only."""

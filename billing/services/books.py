@@ -7,7 +7,7 @@ from billing.errors import ProviderNotFound
 from billing.models import Payment, ProviderAccount
 from billing.providers.base import PaymentReport, RefundReport, Said
 from billing.services.calls.checking import read_back
-from billing.services.calls.outside import ask_provider
+from billing.services.calls.outside import ask_provider, read_remote
 from billing.services.payments import import_payment
 from billing.services.refunds import import_or_apply_refund
 
@@ -30,7 +30,7 @@ def take_in(account: ProviderAccount, remote_id: str, *, is_refund: bool, source
         if is_refund:
             refund: RefundReport = ask_provider(account, lambda provider: provider.read_refund(remote_id))
             return take_in_refund(account, refund, source=source)
-        payment: PaymentReport = ask_provider(account, lambda provider: provider.read(remote_id))
+        payment = read_remote(account, remote_id)
     except ProviderNotFound:
         return None
     return take_in_payment(account, payment, source=source)

@@ -11,7 +11,7 @@ from billing.errors import ProviderNotFound
 from billing.models import Decision, Payment
 from billing.providers.base import PaymentReport
 from billing.services.asking import ask
-from billing.services.calls.outside import LEASE_SECONDS, Tired, ask_provider
+from billing.services.calls.outside import LEASE_SECONDS, Tired, ask_provider, read_remote
 from billing.services.events import Kind, note_event
 from billing.services.payments import apply_provider_state
 from core import clock
@@ -89,13 +89,14 @@ def read_back(payment: Payment, *, source: str) -> PaymentReport:
     """
     assert payment.account is not None
     account, remote_id = payment.account, payment.remote_id
-    report = ask_provider(account, lambda provider: provider.read(remote_id))
+    report = read_remote(account, remote_id)
     if apply_provider_state(payment.pk, report, source=source).state != State.HELD:
         return report
     # We always ask for one stage, so the money is held by mistake; it would go back by itself in days.
-    report = ask_provider(account, lambda provider: provider.capture(remote_id, f"{payment.key}:capture"))
-    apply_provider_state(payment.pk, report, source=source)
-    return report
+    key = f"{payment.key}:capture"
+    captured: PaymentReport = ask_provider(account, lambda provider: provider.capture(remote_id, key))
+    apply_provider_state(payment.pk, captured, source=source)
+    return captured
 
 
 def _check(payment: Payment, *, source: str) -> PaymentReport:

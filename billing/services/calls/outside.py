@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from billing.errors import ProviderBusy, ProviderRefused
 from billing.models import Notice, Payment, ProviderAccount
-from billing.providers.base import READ_SECONDS
+from billing.providers.base import READ_SECONDS, PaymentReport
 from billing.services.accounts import note_outcome, provider_of
 from core import clock
 from core.errors import OutsideError, ServiceUnreachable
@@ -38,6 +38,16 @@ def ask_provider(
         raise
     note_outcome(account.pk, None)
     return said
+
+
+def read_remote(
+    account: ProviderAccount, remote_id: str, *, read_seconds: float = READ_SECONDS
+) -> PaymentReport:
+    """Read one payment of the account by the provider's id. Raises OutsideError."""
+    report: PaymentReport = ask_provider(
+        account, lambda provider: provider.read(remote_id), read_seconds=read_seconds
+    )
+    return report
 
 
 @transaction.atomic

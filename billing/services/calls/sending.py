@@ -2,16 +2,16 @@
 
 import time
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q
 
 from billing.errors import ProviderBusy, ProviderRefused
-from billing.models import Payment
-from billing.providers.base import KEY_HOURS, READ_SECONDS, PaymentReport
+from billing.models import Payment, ProviderAccount
+from billing.providers.base import KEY_HOURS, READ_SECONDS, Page, PaymentReport
 from billing.services.calls.checking import next_check_at
-from billing.services.calls.outside import LEASE_SECONDS, Tired, ask_provider
+from billing.services.calls.outside import LEASE_SECONDS, Tired, ask_provider, read_remote
 from billing.services.events import Kind, note_event
 from billing.services.payments import apply_provider_state, lock_payment
 from core import clock
@@ -96,15 +96,13 @@ def _send(payment: Payment, *, read_seconds: float, is_waited_for: bool) -> None
 
 def _create(payment: Payment, *, is_repeat: bool, read_seconds: float) -> PaymentReport:
     assert payment.account is not None
-    key, request = str(payment.key), payment.request
-    report = ask_provider(
-        payment.account, lambda provider: provider.create(key, request), read_seconds=read_seconds
+    account, key, request = payment.account, str(payment.key), payment.request
+    report: PaymentReport = ask_provider(
+        account, lambda provider: provider.create(key, request), read_seconds=read_seconds
     )
     if is_repeat:  # a repeat is answered as the first time, however the payment stands by now
         with suppress(OutsideError):
-            return ask_provider(
-                payment.account, lambda provider: provider.read(report.remote_id), read_seconds=read_seconds
-            )
+            return read_remote(account, report.remote_id, read_seconds=read_seconds)
     return report
 
 
@@ -176,18 +174,19 @@ def _search(payment: Payment) -> PaymentReport | None:
     assert payment.account is not None and payment.first_sent_at is not None
     since, cursor = payment.first_sent_at - CLOCK_SLACK, ""
     while True:
-        here = cursor
-        page = ask_provider(
-            payment.account, lambda provider, here=here: provider.list_payments(since=since, cursor=here)
-        )
+        page = _page(payment.account, since, cursor)
         for report in page.payments:
             if report.key == str(payment.key):
-                found: PaymentReport = report
-                return found
+                return report
         cursor = page.cursor
         if not cursor:
             return None
         prolong(payment, lease_seconds=LEASE_SECONDS)
+
+
+def _page(account: ProviderAccount, since: datetime, cursor: str) -> Page:
+    page: Page = ask_provider(account, lambda provider: provider.list_payments(since=since, cursor=cursor))
+    return page
 
 
 @transaction.atomic
