@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 FLOOD = 3  # more waiting updates of one chat than this: only the last of them gets a screen of its own
 FLUSH_SECONDS = 0.05
+MEANWHILE_SECONDS = 1.5  # a provider answers sooner as a rule; who waits longer wonders
 
 
 class Dispatcher:
@@ -111,9 +112,27 @@ class Dispatcher:
             self._answered.append(update.update_id)
             return
         if isinstance(screen, Unprepared):
-            await self._slow.run(screen.prepare)
-            screen = await self._database.run(screen.render)
+            screen = await self._prepared(chat, screen, update)
         await self._show(chat, screen, update)
+
+    async def _prepared(self, chat: int, screen: Unprepared, update: Stored) -> Rendered:
+        """Let the screen's follow-up run; who has to wait sees meanwhile how things stand."""
+        work = asyncio.ensure_future(self._slow.run(screen.prepare))
+        try:
+            done, _ = await asyncio.wait({work}, timeout=MEANWHILE_SECONDS)
+            if not done and update.intent.origin is not None:
+                await self._show_meanwhile(chat, screen, update)
+            await work
+        finally:
+            work.cancel()
+        return await self._database.run(screen.render)
+
+    async def _show_meanwhile(self, chat: int, screen: Unprepared, update: Stored) -> None:
+        """Only comfort, and only in place: its failure never holds up the screen that follows."""
+        try:
+            await self._delivery.show(chat, await self._database.run(screen.render), update.intent.origin)
+        except OutsideError as failed:
+            log.info("nothing was shown meanwhile: %s", failed)
 
     async def _show(self, chat: int, screen: Rendered, update: Stored) -> None:
         try:

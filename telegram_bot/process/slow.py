@@ -4,12 +4,15 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from django.db import connections
+
 from core.errors import OutsideError
 from telegram_bot.process.database import DatabaseThreads
 
 log = logging.getLogger(__name__)
 
-THREADS = 4
+# With the eight threads of the bot and the one of its lease as many as the connection pool holds.
+THREADS = 3
 # Telegram forgets a press after some minutes, people after some seconds.
 SECONDS = 10
 
@@ -43,3 +46,5 @@ def _tried(work: Callable[[], None]) -> None:
         log.warning("a follow-up failed: %s", failed)
     except Exception:  # the screen shows how things stand, and a sweep tries again
         log.exception("a follow-up broke")
+    finally:
+        connections.close_all()  # rare work: the connection is of more use to others

@@ -83,7 +83,7 @@ def _what_next(values: Values) -> list[str]:
 def _ways(values: Values, quote: Quote) -> list[tuple[Button, ...]]:
     if values.missing:
         return [(_agree_button(text, quote),) for text in values.missing]
-    ways = []
+    ways: list[tuple[Button, ...]] = []
     if quote.is_covered:
         action = f"credit:{quote.plan.pk}:{quote.seen}"
         ways.append((Button(_("💰 Pay from your credit"), action=action),))

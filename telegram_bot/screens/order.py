@@ -23,6 +23,7 @@ class Stage(StrEnum):
     """How far an order has come, as its payer sees it."""
 
     PREPARING = "preparing"  # the provider has not given us a link yet
+    STALLED = "stalled"  # and it takes no payments at the moment
     WAITING = "waiting"
     SPENT = "spent"  # the link has run out
     FAILED = "failed"
@@ -41,6 +42,9 @@ SETTLED = {
     Order.State.REFUNDED: Stage.REFUNDED,
     Order.State.CLOSED: Stage.CLOSED,
 }
+
+
+CLOSABLE = (Stage.PREPARING, Stage.STALLED, Stage.WAITING, Stage.SPENT, Stage.FAILED)
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ def _values(customer: User, order: Order | None) -> Values:
         raise NoSuchOrder(f"customer {customer.pk} has no such order")
     stage, payment = SETTLED.get(Order.State(order.state)), None
     if stage is None:
-        payment = order.payments.order_by("-id").first()
+        payment = order.payments.select_related("account").order_by("-id").first()
         stage = _stage_of(payment, clock.now())
     return Values(
         order_id=order.pk,
@@ -109,7 +113,8 @@ def _stage_of(payment: Payment | None, now: datetime) -> Stage:
         case Payment.State.PENDING if payment.confirmation_url:
             return Stage.WAITING
         case _:
-            return Stage.PREPARING
+            is_taken = payment.account is None or payment.account.is_offered(now)
+            return Stage.PREPARING if is_taken else Stage.STALLED
 
 
 def render(values: Values) -> Rendered:
@@ -125,6 +130,11 @@ def _words(values: Values) -> tuple[str, list[str]]:
         case Stage.PREPARING:
             return "⏳ <b>" + _("Your link is being prepared") + "</b>", [
                 _("The payment service takes its time. A message with the link follows by itself.")
+            ]
+        case Stage.STALLED:
+            return "⚠️ <b>" + _("This way to pay does not work right now") + "</b>", [
+                _("Nothing was taken from you. Choose another way, or wait for our message with the link."),
+                parts.ask_support(),
             ]
         case Stage.WAITING:
             return "💳 <b>" + _("Waiting for your payment") + "</b>", _how_to_pay(values)
@@ -180,7 +190,7 @@ def _buttons(values: Values) -> tuple[tuple[Button, ...], ...]:
     again = _again_button(values)
     other = Button(_("‹ Other plan"), action="plans")
     match values.stage:
-        case Stage.PREPARING:
+        case Stage.PREPARING | Stage.STALLED:
             way = Button(_("‹ Other way to pay"), action=f"buy:{values.plan_id}")
             return ((check,), (way, cancel), (parts.menu_button(),))
         case Stage.WAITING:
@@ -211,7 +221,7 @@ def _again_button(values: Values) -> Button:
 
 def render_closing(values: Values) -> Rendered:
     """Ask whether an unpaid order shall be closed; one that is settled meanwhile shows how it stands."""
-    if values.stage not in (Stage.PREPARING, Stage.WAITING, Stage.SPENT, Stage.FAILED):
+    if values.stage not in CLOSABLE:
         return render(values)
     heading = _("Cancel order %(number)d?") % {"number": values.order_id}
     keep = f"check:{values.payment_id}" if values.payment_id else f"order:{values.order_id}"

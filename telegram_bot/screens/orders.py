@@ -8,11 +8,14 @@ from django.utils.html import escape
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing.models import Order
+from billing import services as billing
+from billing.models import Order, Price
+from core import money
 from notifications.kinds import Button, Rendered
 from telegram_bot.screens import parts
 
 SHOWN = 10
+CURRENCY = Price.Currency.RUB
 
 
 @dataclass(frozen=True)
@@ -26,27 +29,35 @@ class Line:
 
 @dataclass(frozen=True)
 class Values:
+    """`credit` is what we hold of the customer's money, as it is shown; empty for none."""
+
     lines: tuple[Line, ...]
+    credit: str
 
 
 def load(customer: User, argument: str) -> Values:
     orders = Order.objects.filter(payer=customer).order_by("-id")[:SHOWN]
+    credit = billing.credit_of(customer, CURRENCY)
     return Values(
-        tuple(
-            Line(
-                order_id=order.pk,
-                plan_name=order.plan_name_in(customer.language),
-                price=order.price_shown,
-                state=Order.State(order.state),
-                at=order.paid_at or order.created_at,
-            )
-            for order in orders
-        )
+        lines=tuple(_read(order, customer) for order in orders),
+        credit=money.shown(credit, CURRENCY) if credit > 0 else "",
+    )
+
+
+def _read(order: Order, customer: User) -> Line:
+    return Line(
+        order_id=order.pk,
+        plan_name=order.plan_name_in(customer.language),
+        price=order.price_shown,
+        state=Order.State(order.state),
+        at=order.paid_at or order.created_at,
     )
 
 
 def render(values: Values) -> Rendered:
     heading = "🧾 <b>" + _("My payments") + "</b>"
+    if values.credit:
+        heading += "\n💰 " + _("Your credit: %(amount)s") % {"amount": values.credit}
     if not values.lines:
         text = _("You have not bought anything yet.")
         return Rendered(f"{heading}\n{text}", buttons=((parts.plans_button(), parts.menu_button()),))

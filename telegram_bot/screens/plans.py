@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from billing import services as billing
+from billing.models import Price
 from billing.services import Offer
 from core import clock, money
 from notifications.kinds import Button, Rendered
@@ -29,7 +30,8 @@ def load(customer: User, argument: str) -> Values:
         offers=tuple(billing.offers()),
         has_trial_left=found.has_trial_left,
         is_renewal=found.subscription_id is not None,
-        can_pay=bool(billing.offered_accounts(clock.now())) or billing.credit_of(customer, "RUB") > 0,
+        can_pay=bool(billing.offered_accounts(clock.now()))
+        or billing.credit_of(customer, Price.Currency.RUB) > 0,
     )
 
 

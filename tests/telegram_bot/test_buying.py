@@ -197,6 +197,13 @@ def test_what_belongs_to_somebody_else_stays_theirs(shop, anna):
     assert "Hello" in shown(message(f"/start order_{payment.order_id}")).text
 
 
+def test_a_provider_that_takes_nothing_now_is_said_as_it_is(shop, anna):
+    payment = make_payment(anna)
+    type(shop).objects.update(refused_at=clock.now())
+    screen = tap(f"order:{payment.order_id}")
+    assert "does not work right now" in screen.text and f"buy:{payment.order.plan_id}" in actions(screen)
+
+
 def test_coming_back_from_the_page_shows_the_order(shop, anna):
     payment = make_payment(anna)
     assert f"Order {payment.order_id}" in shown(message(f"/start order_{payment.order_id}")).text
@@ -245,6 +252,8 @@ def test_what_was_bought_leads_to_the_key(shop, anna, month):
 
 def test_my_payments_are_the_last_ten_newest_first(shop, anna, month):
     assert "not bought anything" in tap("orders").text
+    give_credit(anna, 5)
+    assert "Your credit: 5" in tap("orders").text
     for _ in range(12):
         make_payment(anna)
         Order.objects.filter(state="open").update(state=Order.State.CLOSED, closed_at=clock.now())

@@ -24,7 +24,7 @@ COSTS = {
     "connect": 6,
     "language": 4,
     "help": 5,
-    "orders": 5,
+    "orders": 6,
 }
 # With what the button carries: {plan}, {account}, {document}, {order} and {payment} are those of Anna.
 # Screens that ask the provider first are counted without what they ask it.

@@ -14,7 +14,8 @@ def test_f41_the_press_is_answered_at_once_and_a_late_link_comes_as_a_message(ti
     pressed = till.tap("💳 Pay")
     wait_for(lambda: till.telegram.emu("GET", f"callbacks/{pressed['callback_query_id']}")["answered"], 2)
     till.sees("Your link is being prepared")
-    assert 7 < time.monotonic() - began < 12
+    assert time.monotonic() - began < 6, "who waits is told so, long before the provider answers or gives up"
+    wait_for(lambda: Payment.objects.exclude(error="").exists())
     Payment.objects.update(next_try_at="2026-01-01T00:00Z")
     till.sees("Your payment link is ready")
     assert len(till.payments.books()["payments"]) == 1
