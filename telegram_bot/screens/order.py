@@ -178,7 +178,8 @@ def _how_to_pay(values: Values) -> list[str]:
 def _what_it_gave(found: CustomerStatus | None) -> list[str]:
     if found is None or found.expires_at is None:
         return []
-    lines = [_("Works until: %(time)s") % {"time": f"<b>{messages.shown_time(found.expires_at)}</b>"}]
+    until = _("Ended: %(time)s") if found.state is State.EXPIRED else _("Works until: %(time)s")
+    lines = [until % {"time": f"<b>{messages.shown_time(found.expires_at)}</b>"}]
     if found.state is State.PENDING:
         lines.append(_("Your key is being made. A message follows the moment it works."))
     return lines
