@@ -1,6 +1,7 @@
 """Doors for scheduled work on money.
 
-Whatever calls a provider takes one of a few turns: a provider that hangs never fills the worker.
+Whatever calls a provider takes a turn, one for notices and one for all else: a provider that hangs holds two
+threads of the worker, never all of them.
 """
 
 from celery import shared_task
@@ -8,13 +9,11 @@ from celery import shared_task
 from billing.services import calls, decisions, fulfilling, notices, orders, refunds, sweeps
 from core.turns import at_most
 
-PROVIDER_TURNS = 2
-
-calling = at_most(PROVIDER_TURNS)
+calling = at_most(1)
 
 
 @shared_task
-@calling
+@at_most(1)
 def work_notices() -> int:
     return notices.work_notices()
 

@@ -23,6 +23,7 @@ from billing.services.calls import alert_missing, ask_provider, read_back
 from billing.services.payments import STATES
 from billing.services.refunds import find_refunds
 from core import clock, jobs
+from core.errors import ServiceUnreachable
 from core.jobs import Step
 from core.models import Job
 from core.services import require_installation
@@ -88,6 +89,8 @@ def compare(job: Job) -> Step:
     """Do one step of a comparison: one page of the provider's books, and whatever is new on it."""
     require_installation()
     run = _resume(job)
+    if run.account.hidden_until is not None and run.account.hidden_until > clock.now():
+        raise ServiceUnreachable(f"{run.account} failed too often just now")
     part = run.parts[0]
     if part == PAYMENTS:
         run.cursor = _compare_payments(run)

@@ -64,7 +64,7 @@ def test_a_stranger_is_refused_and_nothing_is_kept(db, address):
     assert not Notice.objects.exists()
 
 
-def test_behind_our_proxy_the_caller_counts(db, settings):
+def test_f52_behind_our_proxy_the_caller_counts(db, settings):
     settings.YOOKASSA_NOTICE_ADDRESSES = [ip_network("185.71.76.0/27")]
     settings.TRUSTED_PROXIES = [ip_network("10.0.0.0/8")]
     forwarded = {"X-Forwarded-For": "185.71.76.5"}
@@ -74,7 +74,7 @@ def test_behind_our_proxy_the_caller_counts(db, settings):
     assert Notice.objects.get().source_address == "185.71.76.5"
 
 
-def test_without_a_list_everybody_may_hint(db, settings):
+def test_f52_without_a_list_everybody_may_hint(db, settings):
     settings.YOOKASSA_NOTICE_ADDRESSES = []
     assert deliver(NOTICE, address="8.8.8.8") == 200
     assert deliver({**NOTICE, "event": "payment.canceled"}, address="garbage") == 200

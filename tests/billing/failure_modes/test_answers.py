@@ -14,6 +14,8 @@ from billing.services import check_payment, send_payment
 from billing.services.accounts import change_account, check_account, offered_accounts
 from billing.services.calls import check_due, send_due
 from billing.services.notices import work_notices
+from billing.services.sweeps import sweep_nightly
+from core import jobs
 from core.services import claim_installation
 from notifications.models import OutboxMessage
 from tests.billing.notices import deliver, notice_of, reread
@@ -82,7 +84,7 @@ def test_f39_a_create_that_came_too_fast_is_repeated_with_the_same_key(account, 
     assert len(made_at_provider(yookassa, payment)) == 1
 
 
-def test_f40_a_provider_that_hangs_takes_two_turns_of_the_worker_and_no_more(live_db, yookassa):
+def test_f40_a_provider_that_hangs_takes_two_threads_of_the_worker_and_no_more(live_db, yookassa):
     claim_installation()
     make_provider_account()
     payments = [sent_payment() for _ in range(4)]
@@ -97,6 +99,13 @@ def test_f40_a_provider_that_hangs_takes_two_turns_of_the_worker_and_no_more(liv
     for thread in stuck:
         thread.join(20)
     assert len(yookassa.calls(READ)) == 2, "one call of each sweep, not one for each row"
+
+
+def test_f40_a_provider_that_failed_too_often_is_not_compared_with_meanwhile(account, yookassa):
+    ProviderAccount.objects.update(hidden_until=timezone.now() + timedelta(minutes=5))
+    sweep_nightly()
+    assert jobs.run_due(most_steps=3) == 1
+    assert yookassa.calls() == []
 
 
 def test_f40_after_five_lost_answers_customers_are_not_sent_there(account, yookassa):
