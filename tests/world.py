@@ -3,6 +3,7 @@
 from typing import Any
 
 import requests
+from django.conf import settings
 
 Message = dict[str, Any]
 
@@ -73,6 +74,12 @@ class TelegramWorld(StandIn):
     def chat(self, user_id: int) -> list[Message]:
         messages: list[Message] = self.emu("GET", f"chats/{user_id}")
         return messages
+
+    def waiting(self) -> list[dict[str, Any]]:
+        """Return the updates that wait for the bot, without confirming them."""
+        url = f"{self.address}/bot{settings.TELEGRAM_BOT_TOKEN}/getUpdates"
+        updates: list[dict[str, Any]] = self.http.get(url, timeout=20).json()["result"]
+        return updates
 
     def answers(self, user_id: int) -> list[Message]:
         """Return what the bot wrote in the chat."""

@@ -9,6 +9,7 @@ from billing.models import Notice, Order, Payment, Price
 from core import clock
 from notifications.models import OutboxMessage
 from subscriptions.models import Grant, Subscription
+from telegram_bot import services
 from telegram_bot.models import Update
 from tests.factories import make_customer, make_panel
 from tests.shop import RunningBot, RunningWorker, buttons, wait_for, wait_for_answer
@@ -132,6 +133,21 @@ def test_every_press_replayed_buys_nothing_more(till):
         wait_for(all_answered)
     assert (Order.objects.count(), Payment.objects.count(), Grant.objects.count()) == (1, 1, 1)
     assert OutboxMessage.objects.filter(kind="order_fulfilled").count() == 1
+
+
+def test_a_bot_that_dies_after_the_press_still_brings_the_link(till, worker):
+    checkout = till.go_to_checkout()
+    pay = next(each for each in buttons(checkout) if each.startswith("💳"))
+    wait_for(all_answered)
+    till.bot.stop()
+    till.telegram.press_as_shown(ANNA, checkout, pay, phone="one")
+    services.decide(services.store_updates(till.telegram.waiting())[0])
+    Payment.objects.update(next_try_at=clock.now())
+    wait_for(lambda: Payment.objects.get().confirmation_url)
+    with RunningBot():
+        till.sees("Your payment link is ready")
+        wait_for(all_answered)
+    assert (Order.objects.count(), len(till.payments.books()["payments"])) == (1, 1)
 
 
 def test_an_offer_of_another_price_is_shown_before_it_is_paid(till):
