@@ -77,6 +77,10 @@ ACTORS = {
     "customer": gettext_lazy("customer"),
     "schedule": gettext_lazy("by schedule"),
     "command line": gettext_lazy("command line"),
+    "notice": gettext_lazy("by notice"),
+    "send": gettext_lazy("the shop"),
+    "provider": gettext_lazy("the provider"),
+    "sweep": gettext_lazy("by the provider's books"),
 }
 MESSAGE_TONES = {"sent": "success", "pending": "info", "failed": "danger", "unreachable": "warning"}
 UPDATE_TONES = {"received": "info", "decided": "info", "dead": "danger"}
