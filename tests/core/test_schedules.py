@@ -25,6 +25,13 @@ EXPECTED = {
     "panels: figures": 900,
     "subscriptions: expire": 5,
     "jobs: next steps": 5,
+    "money: notices": 5,
+    "money: send and read back payments": 5,
+    "money: give what is paid": 5,
+    "money: refunds": 10,
+    "money: paid but not active": 60,
+    "money: close unpaid orders": 600,
+    "money: compare a day with the provider": 3600,
 }
 
 
@@ -35,6 +42,7 @@ def test_the_schedules_are_there_with_tasks_that_exist(db):
     assert {name for name in found if found[name].crontab} == {
         "clean-up: old rows",
         "clean-up: accounts long expired",
+        "money: compare eight days with the provider",
     }
     assert all(task.task in current_app.tasks for task in found.values())
     assert all(task.expire_seconds for task in found.values())
