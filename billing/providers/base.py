@@ -6,7 +6,6 @@ and ProviderNotFound (final), ProviderMisconfigured (our keys), ProviderBusy (la
 AnswerOdd (on a create: as OutcomeUnknown).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -208,5 +207,3 @@ class Listing(Protocol):
 
 READ_SECONDS = 30.0  # how long an answer is waited for: YooKassa itself works up to 30 s on a payment
 KEY_HOURS = 23  # providers forget a key after 24 hours; then the same request would pay twice
-
-Reasons = Mapping[str, Hope]
