@@ -143,3 +143,18 @@ def test_the_providers_cable_is_pulled_and_it_is_made_slow(page, yookassa):
     assert (state["down"], state["rules"][0]["kind"]) == (True, "delay")
     with pytest.raises(requests.ConnectionError):
         requests.get(f"{yookassa.api_url}/me", timeout=10)
+
+
+def test_payments_and_the_pay_page_fit_a_narrow_screen(offered, yookassa):
+    yookassa.set(refund="pending")
+    paid = yookassa.pay(create(yookassa, key="k2")["id"])
+    ask(yookassa, "POST", "refunds", "r1", payment_id=paid["id"], amount=paid["amount"])
+    offered.set_viewport_size({"width": 360, "height": 740})
+    offered.get_by_role("button", name="Pay 299 ₽").click()
+    expect(offered.locator(".pay-pane")).to_be_in_viewport(ratio=1)
+    offered.locator("#tabs").get_by_role("button", name="World").click()
+    offered.get_by_text("Notices to the shop").click()
+    expect(offered.locator(".refund")).to_be_visible()
+    world = offered.locator("#world")
+    assert world.evaluate("column => column.scrollWidth <= column.clientWidth")
+    assert offered.evaluate("document.documentElement.scrollWidth") == 360
