@@ -121,7 +121,7 @@ def test_what_one_success_costs_in_queries(django_assert_num_queries):
     with django_assert_num_queries(30 + asks_the_clock):
         apply_provider_state(payment.pk, told, source="test")
     assert Notice.objects.count() == 0
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(5):
         apply_provider_state(payment.pk, told, source="test")
 
 
