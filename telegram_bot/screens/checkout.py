@@ -26,6 +26,10 @@ class Values:
     missing: tuple[Document, ...] = ()
     accounts: tuple[ProviderAccount, ...] = ()
 
+    @property
+    def is_all_test(self) -> bool:
+        return all(account.is_test for account in self.accounts)
+
 
 def load(customer: User, argument: str) -> Values:
     """`argument` is the plan's number."""
@@ -72,8 +76,7 @@ def _what_next(values: Values) -> list[str]:
         links = [f'• <a href="{escape(text.url)}">{escape(text.title)}</a>' for text in values.missing]
         return [_("Before you pay, please read and accept:"), *links]
     if values.accounts:
-        is_test = any(account.is_test for account in values.accounts)
-        test = [_("🧪 Test mode: no real money moves.")] if is_test else []
+        test = [_("🧪 Test mode: no real money moves.")] if values.is_all_test else []
         return [_("Choose how to pay:"), *test]
     if values.quote and values.quote.is_covered:
         return [_("You can pay from your credit.")]
@@ -89,8 +92,9 @@ def _ways(values: Values, quote: Quote) -> list[tuple[Button, ...]]:
         ways.append((Button(_("💰 Pay from your credit"), action=action),))
     for account in values.accounts:
         words = {"price": money.shown(quote.amount, quote.currency), "way": account.name}
-        action = f"pay:{quote.plan.pk}:{account.pk}"
-        ways.append((Button(_("💳 Pay %(price)s · %(way)s") % words, action=action),))
+        sign = "🧪 " if account.is_test and not values.is_all_test else ""
+        label = sign + _("💳 Pay %(price)s · %(way)s") % words
+        ways.append((Button(label, action=f"pay:{quote.plan.pk}:{account.pk}"),))
     return ways
 
 

@@ -157,6 +157,13 @@ def test_a_hidden_provider_leaves_the_others(shop, month):
     assert [each for each in actions(screen) if each.startswith("pay")] == [f"pay:{month.pk}:{other.pk}"]
 
 
+def test_a_test_account_beside_a_live_one_is_marked(shop, month):
+    make_provider_account(remote_account="100501", is_test=False)
+    screen = tap(f"buy:{month.pk}")
+    signs = [button.label[0] for row in screen.buttons for button in row if button.action.startswith("pay")]
+    assert sorted(signs) == ["💳", "🧪"] and "Test mode" not in screen.text
+
+
 def give_credit(customer: User, amount: int) -> None:
     to, come = JournalEntry.Account.CASH, JournalEntry.Account.CREDIT
     book(f"gift:{amount}", debit=to, credit=come, amount=amount, currency="RUB", actor="t", customer=customer)
