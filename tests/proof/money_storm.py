@@ -18,9 +18,9 @@ NOTICES = {"drop": 0.1, "duplicate": 0.1, "delay": 0.2, "reorder": 3, "speedup":
 # What customers do once they hold a link, and how often of a hundred.
 FATES = {"pays": 44, "checks": 10, "late": 8, "declined": 10, "leaves": 10, "twice": 6, "refunded": 12}
 REASONS = ("insufficient_funds", "3d_secure_failed", "general_decline", "card_expired")
-STEP_SECONDS = 0.6
-PATIENCE = 40  # steps
-TRIES = 10
+PATIENCE_SECONDS = 60
+AGAIN_SECONDS = 20  # people press again what did nothing
+TRIES = 6
 TRIALS = FULL_REFUND = 0.5
 # Who has bought before often presses "pay" on an old screen, and skips those before it.
 SHORT_WAY = 0.7
@@ -32,9 +32,10 @@ Walk = Any  # a part of a life that returns something
 
 @dataclass(frozen=True)
 class MoneyDose(Dose):
-    """Each customer orders `purchases` times."""
+    """Each customer orders `purchases` times, and looks at the chat every `look` seconds."""
 
     purchases: int = 2
+    look: float = 0.6
 
 
 @dataclass
@@ -53,9 +54,10 @@ class MoneyStorm(Storm):
         super().__init__(shop, dose)
         self._stand_ins = (shop.telegram, shop.panel, shop.payments)
         self._plans, self._till, self._purchases = plans, till, dose.purchases
+        self._look, self._looks = dose.look, int(PATIENCE_SECONDS / dose.look)
         self.seen: MoneySeen = MoneySeen()
         self._links: dict[int, set[str]] = {customer: set() for customer in self.customers}
-        self._pressed_at: dict[tuple[int, str], float] = {}
+        self._pressed_at: dict[int, dict[str, float]] = {customer: {} for customer in self.customers}
         shop.payments.emu("POST", "seed", seed=dose.seed)
         shop.payments.set(**NOTICES)
         if dose.is_hurried:
@@ -155,6 +157,7 @@ class MoneyStorm(Storm):
 
     def _buy(self, customer: int, plan: int, *, is_short: bool = False) -> Walk:
         """Walk from /buy to the link; begin again where a screen never comes. Returns None at last."""
+        self._pressed_at[customer].clear()
         if is_short:
             newest = self._shop.telegram.answers(customer)[-1]
             self._tap(customer, newest, f"v1:pay:{plan}:{self._till}")
@@ -162,7 +165,7 @@ class MoneyStorm(Storm):
                 return link
         for _ in range(TRIES):
             self._say(customer, "/buy")
-            yield STEP_SECONDS
+            yield self._look
             if not (yield from self._press(customer, f"v1:buy:{plan}")):
                 continue
             link = yield from self._find_link(customer, plan)
@@ -172,8 +175,8 @@ class MoneyStorm(Storm):
 
     def _find_link(self, customer: int, plan: int) -> Walk:
         """Agree and press "pay" as these are shown, until there is a link not seen before."""
-        for _ in range(PATIENCE):
-            yield STEP_SECONDS
+        for _ in range(self._looks):
+            yield self._look
             shown = self._shop.telegram.answers(customer)[-5:]
             for url in _urls(shown):
                 if "/pay/" in url and (link := url.rpartition("/")[2]) not in self._links[customer]:
@@ -187,23 +190,24 @@ class MoneyStorm(Storm):
 
     def _cancel(self, customer: int) -> Life:
         if (yield from self._press(customer, "v1:close:")):
-            yield STEP_SECONDS
+            yield self._look
             yield from self._press(customer, "v1:drop:")
 
     def _press(self, customer: int, prefix: str) -> Walk:
         """Press the newest button whose code begins so, once it is there; tell whether it came."""
-        for _ in range(PATIENCE):
+        for _ in range(self._looks):
             for message, data in _buttons(self._shop.telegram.answers(customer)[-5:]):
                 if data.startswith(prefix) and self._tap(customer, message, data):
                     return True
-            yield STEP_SECONDS
+            yield self._look
         return False
 
     def _tap(self, customer: int, message: Message, data: str) -> bool:
         """Press a button unless that was done a moment ago; some press twice."""
-        if time.monotonic() - self._pressed_at.get((customer, data), 0) < 5:
+        pressed_at = self._pressed_at[customer]
+        if time.monotonic() - pressed_at.get(data, 0) < AGAIN_SECONDS:
             return False
-        self._pressed_at[customer, data] = time.monotonic()
+        pressed_at[data] = time.monotonic()
         for _ in range(2 if self._random.random() < PRESSES_TWICE else 1):
             pressed = self._shop.telegram.press(
                 customer, data=data, message_id=message["message_id"], stale=True
