@@ -74,7 +74,7 @@ def test_money_booked_here_and_unknown_there_is_put_to_staff(account, yookassa):
     yookassa.pay(payment.remote_id)
     run(sweep_payments)
     yookassa.reset()
-    let_succeed_earlier(payment)
+    let_succeed_earlier()
     assert run(sweep_nightly)["missing there"] == 1
     assert Decision.objects.get().kind == Decision.Kind.MISSING_THERE
     assert reread(payment).state == State.SUCCEEDED
@@ -103,23 +103,31 @@ def test_a_comparison_that_was_cut_off_goes_on_where_it_was(account, yookassa):
 
 
 def test_unchanged_payments_cost_one_call_and_one_query_a_page(account, yookassa):
-    few = costs(3, yookassa)
-    many = costs(60, yookassa)
+    few = costs(3, yookassa, sweep_payments)
+    many = costs(60, yookassa, sweep_payments)
     assert few == many
     assert many[0] == 1
 
 
-def costs(number: int, yookassa) -> tuple[int, int]:
+def test_nothing_is_asked_for_by_its_id_that_was_seen_on_a_page(account, yookassa):
+    few = costs(2, yookassa, sweep_nightly)
+    many = costs(10, yookassa, sweep_nightly)
+    assert few == many
+    assert many[0] == 2
+
+
+def costs(number: int, yookassa, sweep) -> tuple[int, int]:
     """Return the calls and the queries of a comparison in which `number` payments more are as they were."""
     for remote_id in [sent_payment().remote_id for _ in range(number)]:
         yookassa.pay(remote_id)
     run(sweep_payments)
+    let_succeed_earlier()
     yookassa.forget_calls()
     with CaptureQueriesContext(connection) as queries:
-        run(sweep_payments)
+        run(sweep)
     return len(yookassa.calls()), len(queries)
 
 
-def let_succeed_earlier(payment: Payment) -> None:
+def let_succeed_earlier() -> None:
     earlier = timezone.now() - timedelta(hours=2)
-    Payment.objects.filter(pk=payment.pk).update(succeeded_at=earlier, checked_at=earlier)
+    Payment.objects.update(succeeded_at=earlier, checked_at=earlier)
