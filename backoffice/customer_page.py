@@ -15,6 +15,7 @@ from backoffice.takings import shown
 from billing.models import Decision, Order, Payment, Price
 from billing.services import credit_of
 from core import clock
+from core.actors import who
 from core.acts import Button, buttons
 from core.clock import DAY
 from core.staff import admin_of, size
@@ -184,7 +185,7 @@ def _grant_line(grant: Any) -> GrantLine:
     names = {"trial": _("Trial"), "staff": _("By staff")}
     why = grant.reason or names.get(kind, grant.source)
     taken = _days(grant.taken) if grant.taken else ""
-    return GrantLine(grant, _days(grant.seconds), taken, why, by=timeline.who(grant.actor))
+    return GrantLine(grant, _days(grant.seconds), taken, why, by=who(grant.actor))
 
 
 def _days(seconds: int) -> str:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from accounts.models import AuditEvent, User
 from billing.models import Payment
 from billing.shown import PAYMENT_TONES, amount_of
+from core.actors import who
 from core.clock import DAY
 from core.staff import page_of
 from notifications.models import OutboxMessage
@@ -73,15 +74,6 @@ TOLD = {
     "decision_waiting": gettext_lazy("alert to staff: a decision is needed"),
     "provider_refused": gettext_lazy("alert to staff: a provider refuses our keys"),
 }
-ACTORS = {
-    "customer": gettext_lazy("customer"),
-    "schedule": gettext_lazy("by schedule"),
-    "command line": gettext_lazy("command line"),
-    "notice": gettext_lazy("by notice"),
-    "send": gettext_lazy("the shop"),
-    "provider": gettext_lazy("the provider"),
-    "sweep": gettext_lazy("by the provider's books"),
-}
 MESSAGE_TONES = {"sent": "success", "pending": "info", "failed": "danger", "unreachable": "warning"}
 UPDATE_TONES = {"received": "info", "decided": "info", "dead": "danger"}
 
@@ -127,11 +119,6 @@ def of(customer: User, *, page: int, may_see: Callable[[str], bool]) -> Timeline
     entries.sort(key=lambda entry: entry.at, reverse=True)
     shown = entries[(page - 1) * PER_PAGE : page * PER_PAGE]
     return Timeline(shown, page, has_next=len(entries) > page * PER_PAGE and page < MOST_PAGES)
-
-
-def who(actor: str) -> str:
-    """Return an actor as staff read it: a word for the shop's own, the sign-in name for people."""
-    return str(ACTORS.get(actor, actor))
 
 
 def _event(row: AuditEvent) -> Entry:

@@ -18,6 +18,7 @@ from billing.models import Decision, Order, Payment
 from billing.services import decisions
 from billing.services.journal import credit_of
 from billing.shown import amount_of
+from core.actors import who
 from core.acts import Act, Change, ReasonForm
 from core.staff import column, link_to
 
@@ -263,7 +264,7 @@ class DecisionAdmin(MoneyAdmin):
         "order_link",
         "payment_link",
         "decided",
-        "decided_by",
+        "by",
     )
     list_display_links = ("id", "kind")
     list_filter = ("state", "kind", "created_at")
@@ -283,7 +284,7 @@ class DecisionAdmin(MoneyAdmin):
                 )
             },
         ),
-        (_("Decided"), {"fields": (("decided", "decided_by"), "reason", "decided_at")}),
+        (_("Decided"), {"fields": (("decided", "by"), "reason", "decided_at")}),
     )
     readonly_fields = (
         "shown_state",
@@ -294,12 +295,15 @@ class DecisionAdmin(MoneyAdmin):
         "refund_link",
         "fact",
         "decided",
-        "decided_by",
+        "by",
         "reason",
         "decided_at",
     )
     acts = ACTS
     change_form_outer_before_template = "admin/money/decision.html"
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fieldsets if obj is None or obj.state == Decision.State.DECIDED else self.fieldsets[:1]
 
     def found_by(self, text: str, number: int | None) -> Q:
         return Q(pk=number) if number is not None else Q(fact__startswith=text[:150])
@@ -342,6 +346,10 @@ class DecisionAdmin(MoneyAdmin):
     @column(_("refund"))
     def refund_link(self, decision: Decision) -> str:
         return link_to(decision.refund)
+
+    @column(_("by"))
+    def by(self, decision: Decision) -> str:
+        return who(decision.decided_by) if decision.decided_by else "–"
 
     @column(_("decided"))
     def decided(self, decision: Decision) -> Any:

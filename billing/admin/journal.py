@@ -15,6 +15,7 @@ from billing.admin.money import MoneyAdmin
 from billing.models import JournalEntry, Price
 from billing.services.journal import balances
 from billing.shown import amount_of
+from core.actors import who
 from core.staff import column, link_to
 
 Account = JournalEntry.Account
@@ -83,13 +84,13 @@ class JournalAdmin(MoneyAdmin):
     list_display = (
         "created_at",
         "amount_shown",
-        "credit",
-        "debit",
+        "debit_shown",
+        "credit_shown",
         "fact",
         "customer_link",
         "order_link",
         "payment_link",
-        "actor",
+        "by",
     )
     list_display_links = ("created_at",)
     list_filter = (AccountFilter, CurrencyFilter, "created_at")
@@ -99,24 +100,24 @@ class JournalAdmin(MoneyAdmin):
     list_before_template = "admin/money/balances.html"
     fields = (
         ("created_at", "amount_shown"),
-        ("credit", "debit"),
+        ("debit_shown", "credit_shown"),
         "fact",
         ("customer_link", "provider_account"),
         ("order_link", "payment_link", "refund_link"),
-        ("actor", "note"),
+        ("by", "note"),
     )
     readonly_fields = (
         "created_at",
         "amount_shown",
-        "credit",
-        "debit",
+        "debit_shown",
+        "credit_shown",
         "fact",
         "customer_link",
         "provider_account",
         "order_link",
         "payment_link",
         "refund_link",
-        "actor",
+        "by",
         "note",
     )
 
@@ -133,6 +134,18 @@ class JournalAdmin(MoneyAdmin):
     @column(_("amount"), ordering="amount")
     def amount_shown(self, entry: JournalEntry) -> str:
         return amount_of(entry.amount, entry.currency)
+
+    @column(_("debit"))
+    def debit_shown(self, entry: JournalEntry) -> str:
+        return entry.get_debit_display()
+
+    @column(_("credit"))
+    def credit_shown(self, entry: JournalEntry) -> str:
+        return entry.get_credit_display()
+
+    @column(_("by"))
+    def by(self, entry: JournalEntry) -> str:
+        return who(entry.actor)
 
     @column(_("customer"))
     def customer_link(self, entry: JournalEntry) -> str:

@@ -10,6 +10,7 @@ from billing.admin.money import MoneyAdmin
 from billing.models import Payment, Refund
 from billing.services import refunds
 from billing.shown import REFUND_TONES, amount_of
+from core.actors import who
 from core.acts import Act, Change, ReasonForm
 from core.staff import column, copied, link_to
 
@@ -153,7 +154,7 @@ class RefundAdmin(MoneyAdmin):
 
     @column(_("by"))
     def by(self, refund: Refund) -> Any:
-        return _("in the provider's cabinet") if refund.is_external else refund.actor
+        return _("in the provider's cabinet") if refund.is_external else who(refund.actor)
 
     @column(_("id at the provider"))
     def remote_shown(self, refund: Refund) -> str:

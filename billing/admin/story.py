@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from billing.models import Notice, Payment, PaymentEvent
+from core.actors import who
 from core.staff import page_of
 
 MOST_LINES = 200
@@ -23,6 +24,7 @@ ICONS = {
 }
 TONES = {"failed": "danger", "booked": "success", "fulfilled": "success", "refund": "warning"}
 NOTICE_TONES = {"received": "info", "done": "success", "foreign": "default", "dead": "danger"}
+WORDS = {value: word for value, word in (*Payment.State.choices, *Payment.Booked.choices) if value}
 # Whatever a provider may add to its answers one day: no word of these leaves the database.
 HIDDEN = frozenset(
     {
@@ -89,8 +91,8 @@ def _event(event: PaymentEvent) -> Line:
         title=event.get_kind_display(),
         icon=ICONS.get(event.kind, "history"),
         tone=TONES.get(event.kind, ""),
-        text=event.text,
-        by=event.actor,
+        text=str(WORDS.get(event.text, event.text)),
+        by=who(event.actor),
         details=laid_out(event.data),
     )
 
