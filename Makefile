@@ -45,4 +45,4 @@ bench: install ## Run the benchmarks on PostgreSQL with Redis
 	done
 
 screenshots: install ## Take the pictures of docs/screenshots anew, with a demo of its own and Chromium
-	@exec $(VENV_PYTHON) scripts/screenshots.py
+	@exec $(VENV_PYTHON) -m scripts.screenshots
