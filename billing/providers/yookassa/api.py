@@ -10,6 +10,7 @@ from billing.errors import AnswerOdd, ProviderBusy, ProviderMisconfigured, Provi
 from billing.providers.base import Credentials
 from core.errors import OutcomeUnknown
 from core.http import CONNECT_SECONDS, Answer, OutsideSession
+from core.texts import storable
 
 # https://yookassa.ru/developers/using-api/interaction-format#idempotence
 KEY_LENGTH = 64
@@ -101,8 +102,8 @@ class YooKassaApi:
 
     def _described(self, fields: dict[str, Any]) -> str:
         said = [str(fields[name]) for name in ("code", "description", "parameter") if fields.get(name)]
-        text = ", ".join(said).replace(self._secret, "***").replace("\0", "")
-        return EMAIL.sub("***", text)[:DESCRIPTION_LENGTH]
+        text = ", ".join(said).replace(self._secret, "***")
+        return EMAIL.sub("***", storable(text))[:DESCRIPTION_LENGTH]
 
 
 def _kind(answer: Answer) -> str:

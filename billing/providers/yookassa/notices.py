@@ -15,7 +15,7 @@ from billing.providers.yookassa.reading import OBJECT_ID, text
 EVENT = re.compile(r"[a-z_]{1,20}\.[a-z_]{1,38}")
 OURS = ("payment", "refund")
 # The package's classes raise whatever their setters meet.
-PACKAGE_ERRORS = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+PACKAGE_ERRORS = (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
 def read_notice(body: bytes) -> Hint | None:

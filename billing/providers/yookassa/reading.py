@@ -79,7 +79,7 @@ EXACT = {"id", "payment_id", "order_id", "payment_key", "refund_key", "shop"}
 
 def payment_report(fields: dict[str, Any]) -> PaymentReport:
     """Understand a payment. Raises AnswerOdd if what money depends on is missing or odd."""
-    said, (amount, currency) = _said(fields), _money(fields, "amount")
+    said, (amount, currency) = _said(fields), _moved(fields)
     is_test = fields.get("test")
     if not isinstance(is_test, bool):
         raise AnswerOdd("a payment does not say whether it is a test")
@@ -110,7 +110,7 @@ def payment_report(fields: dict[str, Any]) -> PaymentReport:
 
 def refund_report(fields: dict[str, Any]) -> RefundReport:
     """Understand a refund. Raises AnswerOdd as `payment_report`."""
-    amount, currency = _money(fields, "amount")
+    amount, currency = _moved(fields)
     return RefundReport(
         remote_id=_id(fields, "id"),
         remote_payment_id=_id(fields, "payment_id"),
@@ -195,6 +195,14 @@ def _money(fields: dict[str, Any], name: str) -> tuple[Decimal, str]:
     if not isinstance(currency, str) or not CURRENCY.fullmatch(currency):
         raise AnswerOdd(f"{name} has no currency")
     return Decimal(value), currency
+
+
+def _moved(fields: dict[str, Any]) -> tuple[Decimal, str]:
+    """Read the sum an object is about: there is none of nothing."""
+    amount, currency = _money(fields, "amount")
+    if not amount:
+        raise AnswerOdd("the amount is nothing")
+    return amount, currency
 
 
 def _fee(fields: dict[str, Any], amount: Decimal, currency: str) -> Decimal | None:
