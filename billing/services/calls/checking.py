@@ -18,6 +18,7 @@ from core import clock
 from core.claims import claim, record
 from core.errors import OutsideError
 from core.services import require_installation
+from core.texts import storable
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,8 @@ HOURLY = timedelta(hours=1)
 LAST_CHECK = timedelta(hours=26)
 AGAIN = timedelta(seconds=30)
 RATE = timedelta(seconds=5)
+BROKEN = timedelta(minutes=10)
+ERROR_LENGTH = 500
 BUDGET_SECONDS = 20.0
 UNTOLD = ("schedule", "customer")
 
@@ -38,6 +41,8 @@ def next_check_at(payment: Payment) -> datetime | None:
     if payment.state not in Payment.OPEN:
         return None
     began, now = payment.first_sent_at or payment.created_at, clock.now()
+    if payment.state == State.HELD:  # the money lies there for days, and is ours only once it is captured
+        return now + HOURLY
     for seconds in CHECKS:
         if (at := began + timedelta(seconds=seconds)) > now:
             return at
@@ -79,6 +84,8 @@ def check_due() -> int:
             _check(claimed[0], source="schedule")
         except OutsideError as failed:
             tired.note(claimed[0].account_id, failed)
+        except Exception as failed:  # one payment's defect must not stand in the way of the others
+            note_defect(claimed[0], failed)
     return tried
 
 
@@ -109,12 +116,20 @@ def _check(payment: Payment, *, source: str) -> PaymentReport:
             alert_missing(payment)
         if str(failed) != payment.error:
             note_event(payment, Kind.FAILED, text=str(failed), actor=source)
+        payment.refresh_from_db(fields=["state"])
         at = next_check_at(payment)
         record(payment, error=str(failed), next_try_at=max(at, clock.now() + AGAIN) if at else None, **seen)
         raise
     payment.refresh_from_db(fields=["state"])
     record(payment, error="", next_try_at=next_check_at(payment), **seen)
     return report
+
+
+def note_defect(payment: Payment, failed: Exception) -> None:
+    """Put a payment that breaks us aside for a while, with the reason for staff."""
+    log.exception("payment %s could not be worked on", payment.pk)
+    error = storable(f"{type(failed).__name__}: {failed}")[:ERROR_LENGTH]
+    record(payment, error=error, next_try_at=clock.now() + BROKEN)
 
 
 @transaction.atomic

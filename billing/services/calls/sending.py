@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from billing.errors import ProviderBusy, ProviderRefused
+from billing.errors import AnswerOdd, ProviderBusy, ProviderRefused
 from billing.models import Payment, ProviderAccount
 from billing.providers.base import KEY_HOURS, READ_SECONDS, Page, PaymentReport
-from billing.services.calls.checking import next_check_at
+from billing.services.calls.checking import next_check_at, note_defect
 from billing.services.calls.outside import LEASE_SECONDS, Tired, ask_provider, read_remote
 from billing.services.events import Kind, note_event
 from billing.services.payments import apply_provider_state, lock_payment
@@ -65,6 +65,8 @@ def send_due() -> int:
             _send(claimed[0], read_seconds=READ_SECONDS, is_waited_for=False)
         except OutsideError as failed:
             tired.note(claimed[0].account_id, failed)
+        except Exception as failed:  # one payment's defect must not stand in the way of the others
+            note_defect(claimed[0], failed)
     return tried
 
 
@@ -178,9 +180,11 @@ def _search(payment: Payment) -> PaymentReport | None:
         for report in page.payments:
             if report.key == str(payment.key):
                 return report
-        cursor = page.cursor
-        if not cursor:
+        if not page.cursor:
             return None
+        if page.cursor == cursor:
+            raise AnswerOdd("the provider's books go round in circles")
+        cursor = page.cursor
         prolong(payment, lease_seconds=LEASE_SECONDS)
 
 

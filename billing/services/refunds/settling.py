@@ -98,6 +98,8 @@ def apply_refund_state(refund_id: int, report: RefundReport, *, source: str) -> 
     refund = case.refund
     if _is_another(case, report):
         _put_to_staff(case, report)
+        if refund.state in Refund.OPEN:
+            move(refund, State(refund.state), next_try_at=clock.now() + READ_AFTER[-1])
         return refund
     if report.is_receipt_failed:
         ask_staff(case, Decision.Kind.RECEIPT_FAILED, refund.source)
