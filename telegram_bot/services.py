@@ -14,6 +14,7 @@ from accounts import services as accounts
 from accounts.models import User
 from core import clock
 from core.retention import empty_in_batches
+from core.texts import storable
 from notifications.kinds import Rendered
 from referrals import services as referrals
 from telegram_bot import handlers, screens
@@ -83,7 +84,7 @@ def _without_own_words(payload: dict[str, Any]) -> dict[str, Any]:
 def _storable(value: Any) -> Any:
     """Replace what PostgreSQL takes in no text: one forged button would hold up everybody's updates."""
     if isinstance(value, str):
-        return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return storable(value)
     if isinstance(value, list):
         return [_storable(item) for item in value]
     if isinstance(value, dict):
