@@ -61,7 +61,8 @@ class DocumentAdmin(HistoryAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         later = Document.objects.filter(kind=OuterRef("kind"), version__gt=OuterRef("version"))
         documents: QuerySet[Any] = super().get_queryset(request)
-        return documents.annotate(is_in_force=~Exists(later))
+        dated: QuerySet[Any] = documents.annotate(is_in_force=~Exists(later))
+        return dated
 
     @column(_("title"))
     def title_shown(self, document: Document) -> str:

@@ -16,7 +16,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.choices import flatten_choices
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from unfold import widgets
@@ -71,9 +70,8 @@ class ActForm(forms.Form):
             if isinstance(value, bool):
                 value = _("Yes") if value else _("No")
             elif isinstance(field.field, forms.ChoiceField):
-                value = {str(key): name for key, name in flatten_choices(field.field.choices)}.get(
-                    str(value), value
-                )
+                choices: Any = field.field.choices
+                value = next((word for key, word in choices if str(key) == str(value)), value)
             given.append((field.label, value))
         return given
 

@@ -1,6 +1,7 @@
 """The pictures of buying: checkout and pay page, then what staff see of the money."""
 
 import uuid
+from functools import partial
 from typing import Any
 
 import requests
@@ -31,8 +32,11 @@ def agree(shop: Shop, customer: int) -> None:
     """Agree to one text after the other until paying is offered."""
     while button := find_button(shop, customer, "agree:"):
         shop.emulate("POST", "/_emu/press", user_id=customer, data=button)
-        given = button
-        wait_for("the consent", lambda given=given: find_button(shop, customer, "agree:") != given)
+        wait_for("the consent", partial(is_gone, shop, customer, button))
+
+
+def is_gone(shop: Shop, customer: int, button: str) -> bool:
+    return find_button(shop, customer, "agree:") != button
 
 
 def order(shop: Shop, customer: int, plan: str = "30") -> str:

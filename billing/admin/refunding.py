@@ -65,7 +65,7 @@ class RefundForm(OnceForm):
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or self.cleaned_data
-        how, amount = values.get("how"), values.get("amount")
+        how, amount = str(values.get("how")), values.get("amount")
         if how == OTHER and amount is None and "amount" not in self.errors:
             self.add_error("amount", _("Say how much."))
         elif how != OTHER and amount is not None:
@@ -74,8 +74,9 @@ class RefundForm(OnceForm):
         values["amount"] = values.get("settled") if how != OTHER else amount
         values["amount"] = values["amount"] or computed.get(how)
         values["takes_access"] = bool(values.get("takes_access"))
-        self.data = self.data.copy()
-        self.data["settled"] = "" if how == OTHER or values["amount"] is None else str(values["amount"])
+        data: Any = self.data.copy()  # type: ignore[attr-defined] # a QueryDict, once there was a POST
+        data["settled"] = "" if how == OTHER else str(values["amount"] or "")
+        self.data = data
         return values
 
 

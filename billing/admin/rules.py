@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponseRedirect
 
 from billing.models import BillingRules
 from billing.services.rules import change_rules
@@ -15,9 +15,7 @@ class BillingRulesAdmin(StaffAdmin):
     list_display = ("__str__", "refund_days", "extra_money")
     fields = ("refund_days", "extra_money")
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """There is one row, so the list leads to it; it is made when somebody looks for it first."""
         row = BillingRules.objects.first()
         if not self.has_view_permission(request) or row is None:
