@@ -68,6 +68,14 @@ def test_sending_twice_makes_one_call(account, yookassa):
     assert len(yookassa.calls(CREATE)) == 1
 
 
+def test_an_unknown_outcome_is_not_repeated_by_every_press(account, yookassa):
+    payment = make_payment()
+    yookassa.fail(CREATE, "error", status=500)
+    for _ in range(3):
+        send_payment(payment.pk)
+    assert len(yookassa.calls(CREATE)) == 1
+
+
 def test_a_press_that_was_cut_off_before_sending_is_made_up_for(account, yookassa):
     payment = make_payment()
     assert 0 < seconds_until(payment.next_try_at) <= 15
