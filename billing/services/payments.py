@@ -99,10 +99,11 @@ def lock_payment(payment_id: int) -> tuple[Payment, User | None]:
     found = Payment.objects.filter(pk=payment_id).values_list("order_id", "order__payer_id").first()
     if found is None:
         raise NoSuchPayment(f"there is no payment {payment_id}")
-    if found[1] is None:
+    order_id, payer_id = found
+    if order_id is None:
         rows = Payment.objects.select_for_update(of=("self",)).select_related("account")
         return rows.get(pk=payment_id), None
-    payer = accounts.lock_customer(found[1])
+    payer = accounts.lock_customer(payer_id)
     payment = Payment.objects.select_related("account", "order").get(pk=payment_id)
     know_payer(payment.order, payer)
     return payment, payer
