@@ -96,15 +96,15 @@ def lock_payment(payment_id: int) -> tuple[Payment, User | None]:
 
     A payment without an order has no payer; then the row itself is locked. Raises NoSuchPayment.
     """
-    found = Payment.objects.filter(pk=payment_id).values_list("order_id", "order__payer_id").first()
-    if found is None:
+    rows = Payment.objects.filter(pk=payment_id)
+    found = list(rows.values_list("order__payer_id", flat=True))
+    if not found:
         raise NoSuchPayment(f"there is no payment {payment_id}")
-    order_id, payer_id = found
-    if order_id is None:
-        rows = Payment.objects.select_for_update(of=("self",)).select_related("account")
-        return rows.get(pk=payment_id), None
+    payer_id: int | None = found[0]
+    if payer_id is None:
+        return rows.select_for_update(of=("self",)).select_related("account").get(), None
     payer = accounts.lock_customer(payer_id)
-    payment = Payment.objects.select_related("account", "order").get(pk=payment_id)
+    payment = rows.select_related("account", "order").get()
     know_payer(payment.order, payer)
     return payment, payer
 
