@@ -82,6 +82,7 @@ class Order(Claimable):
             models.Index(fields=["next_try_at"], condition=Q(state="paid"), name="order_to_fulfil"),
             models.Index(fields=["created_at"], condition=Q(state="open"), name="order_open"),
             models.Index(fields=["paid_at"], name="order_paid_at"),
+            models.Index(fields=["state", "-id"], name="order_by_state"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="order_costs_something"),

@@ -97,6 +97,10 @@ class Payment(Claimable):
             ),
             models.Index(fields=["succeeded_at"], name="payment_succeeded_at"),
             models.Index(fields=["remote_id"], name="payment_remote_id"),
+            models.Index(fields=["state", "-id"], name="payment_by_state"),
+            models.Index(
+                fields=["-id"], condition=Q(booked_as__in=["credit", "suspense"]), name="payment_kept"
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

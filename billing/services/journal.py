@@ -1,5 +1,6 @@
 """Booking: the only code that writes the journal."""
 
+from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
@@ -44,14 +45,13 @@ def book(
 
 
 def balances() -> dict[tuple[str, str], Decimal]:
-    """Return (account, currency) -> balance: debited minus credited. Two queries."""
-    found: dict[tuple[str, str], Decimal] = {}
-    for side, sign in (("debit", 1), ("credit", -1)):
-        sums = JournalEntry.objects.order_by().values_list(side, "currency").annotate(total=Sum("amount"))
-        for account, currency, total in sums:
-            key = (account, currency)
-            found[key] = found.get(key, Decimal(0)) + sign * total
-    return found
+    """Return (account, currency) -> balance: debited minus credited. One query, over the whole journal."""
+    found: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    sums = JournalEntry.objects.order_by().values_list("debit", "credit", "currency")
+    for debit, credit, currency, total in sums.annotate(total=Sum("amount")):
+        found[debit, currency] += total
+        found[credit, currency] -= total
+    return dict(found)
 
 
 def credit_of(customer: User, currency: str) -> Decimal:
