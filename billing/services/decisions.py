@@ -24,6 +24,8 @@ Booked = Payment.Booked
 
 CREDIT, REFUND, GIVE, KEEP, DISMISS = "credit", "refund", "give", "keep", "dismiss"
 BATCH = 50
+# In the details of a question that the rules could not answer: the reason.
+LEFT_TO_STAFF = "trouble"
 
 # What staff are offered for each question; dismissing is always possible.
 PROPOSED: dict[str, tuple[str, ...]] = {
@@ -48,11 +50,14 @@ def proposed(decision: Decision) -> tuple[str, ...]:
 def credit_to_customer(decision_id: int, *, customer_id: int, reason: str, actor: str) -> Decision:
     """Make money that waits the credit of a customer, and tell them.
 
-    Safe to repeat. Raises InvalidTransition if the question was answered otherwise.
+    Safe to repeat. Raises InvalidTransition if the question was answered otherwise, or an order says that
+    it is somebody else's money.
     """
     decision, payment = _lock(decision_id, CREDIT)
     if payment is None or decision.resolution == CREDIT:
         return decision
+    if payment.order is not None and payment.order.payer_id != customer_id:
+        raise InvalidTransition(f"this money came for an order of {payment.order.payer}: credit it to them")
     customer = accounts.lock_customer(customer_id)
     _book_from_suspense(decision, payment, customer, to=Account.CREDIT, actor=actor)
     payment.booked_as = Booked.CREDIT
@@ -97,9 +102,12 @@ def refund_it(decision_id: int, *, reason: str, actor: str) -> Refund:
     known = Refund.objects.filter(form_uuid=_uuid_of(decision)).first()
     if known is not None:
         return known
+    left = amount_left(payment)
+    if left <= 0:
+        raise NothingToRefund("all of this money went back, or is on its way")
     refund = request_refund(
         payment.pk,
-        amount=amount_left(payment),
+        amount=left,
         reason=reason,
         form_uuid=_uuid_of(decision),
         takes_access=False,
@@ -129,6 +137,7 @@ def apply_rules() -> int:
         return 0
     kinds = (Decision.Kind.SECOND_PAYMENT, Decision.Kind.REFUSED_ORDER)
     waiting = Decision.objects.filter(state=Decision.State.OPEN, kind__in=kinds).order_by("pk")
+    waiting = waiting.exclude(details__has_key=LEFT_TO_STAFF)
     return _refund_all(waiting.values_list("pk", flat=True)[:BATCH])
 
 
@@ -137,10 +146,18 @@ def _refund_all(decision_ids: Iterable[int]) -> int:
     for decision_id in list(decision_ids):
         try:
             refund_it(decision_id, reason="by the rules of the shop", actor="schedule")
-        except InvalidTransition:  # staff were faster, or the credit is spent: theirs to decide
+        except InvalidTransition as refused:  # staff were faster, or the credit is spent: theirs to decide
+            _leave_to_staff(decision_id, str(refused))
             continue
         done += 1
     return done
+
+
+@transaction.atomic
+def _leave_to_staff(decision_id: int, why: str) -> None:
+    decision = Decision.objects.select_for_update(of=("self",)).get(pk=decision_id)
+    decision.details = {**decision.details, LEFT_TO_STAFF: why}
+    decision.save(update_fields=["details"])
 
 
 def _lock(decision_id: int, wanted: str) -> tuple[Decision, Payment | None]:
@@ -160,7 +177,8 @@ def _may_give(decision: Decision) -> bool:
     if payment is None or order is None or payment.booked_as != Booked.SUSPENSE:
         return False
     is_unpaid = order.state in (Order.State.OPEN, Order.State.CLOSED)
-    return is_unpaid and payment.received_currency == order.currency and not payment.refunded_amount
+    is_whole = amount_left(payment) == payment.received_amount
+    return is_unpaid and payment.received_currency == order.currency and is_whole
 
 
 def _book_from_suspense(

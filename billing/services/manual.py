@@ -15,6 +15,7 @@ from billing.services.journal import book
 from billing.services.orders import Deal, open_order
 from billing.services.quotes import held_by, kind_for
 from core import clock, money
+from core.errors import InvalidTransition
 from subscriptions.models import Plan
 
 
@@ -41,7 +42,8 @@ def book_by_hand(
     """Book money that staff received for a plan, at the price they agreed on, and give the plan.
 
     Safe to repeat: one form books once. Any plan but a trial can be sold like this, also one that is not
-    on sale. Raises NotForSale, and ValueError for no reason or an amount that cannot be.
+    on sale. Raises NotForSale, InvalidTransition if the form booked something else already, and ValueError
+    for no reason or an amount that cannot be.
     """
     if not reason.strip():
         raise ValueError("a reason is needed")
@@ -51,7 +53,7 @@ def book_by_hand(
     customer = accounts.lock_customer(customer_id)
     booked = Payment.objects.filter(key=form_uuid).select_related("order").first()
     if booked is not None and booked.order is not None:
-        return booked.order
+        return _same(booked.order, (customer_id, plan_id, amount, currency))
     plan = Plan.objects.filter(pk=plan_id, is_trial=False).first()
     if plan is None:
         raise NotForSale(f"plan {plan_id} cannot be sold")
@@ -84,4 +86,11 @@ def book_by_hand(
     )
     note_event(payment, Kind.BOOKED, text=reason.strip(), data={"method": method}, actor=actor)
     pay_order(order, payment, customer, actor=actor)
+    return order
+
+
+def _same(order: Order, wanted: tuple[int, int, Decimal, str]) -> Order:
+    """Somebody who goes back to a form that was used must not take its order for another one."""
+    if (order.payer_id, order.plan_id, order.amount, order.currency) != wanted:
+        raise InvalidTransition(f"this form booked order {order.pk} already; open it anew for another one")
     return order
