@@ -13,7 +13,6 @@ from billing.models import Decision, JournalEntry, Payment, ProviderAccount, Ref
 from billing.providers.base import Page, RefundReport, Said
 from billing.services.asking import ask, withdraw
 from billing.services.calls.outside import ask_provider
-from billing.services.journal import credit_of
 from billing.services.refunds import settling
 from billing.services.refunds.figures import (
     access_share,
@@ -150,14 +149,11 @@ def _import(payment_id: int, report: RefundReport, *, source: str) -> Refund:
 
 def _trouble(case: Case) -> str:
     """Tell what is left to decide after money went back past us, empty if nothing is."""
-    refund, payment, customer = case.refund, case.payment, case.customer
+    refund, payment = case.refund, case.payment
     is_part = payment.refunded_amount < require_money(payment)
     if refund.taken_from == Account.PREPAID and is_part:
         return "a part was refunded in the cabinet before access was given"
-    if customer is not None and refund.taken_from == Account.CREDIT:
-        owes = credit_of(customer, refund.currency) < 0
-        return "the credit refunded in the cabinet was spent already" if owes else ""
-    return ""
+    return settling.SPENT if settling.is_overdrawn(case) else ""
 
 
 def _make_room(case: Case, amount: Decimal, *, actor: str) -> None:

@@ -92,6 +92,8 @@ def _step(refund: Refund, account: ProviderAccount) -> None:
         report = ask_provider(account, lambda provider: provider.read_refund(refund.remote_id))
     elif _is_key_spent(refund):
         report = _look_for_key(refund, account)
+    elif _may_be_forgotten(refund) and cabinet.find_refunds(refund.payment_id) and _is_settled(refund):
+        return
     elif refund.state == State.SENDING or _freeze(refund, account):
         key, request = str(refund.key), refund.request
         report = ask_provider(account, lambda provider: provider.refund(key, request))
@@ -102,6 +104,19 @@ def _step(refund: Refund, account: ProviderAccount) -> None:
 def _is_key_spent(refund: Refund) -> bool:
     sent_at = refund.first_sent_at
     return refund.state == State.SENDING and sent_at is not None and clock.now() - sent_at > KEY_LIVES
+
+
+def _may_be_forgotten(refund: Refund) -> bool:
+    """Tell whether a copy of our database from before may have sent this, and the provider forgotten the key.
+
+    A restored copy believes unsent what was sent; the provider's books know better.
+    """
+    is_old = clock.now() - refund.created_at > KEY_LIVES
+    return refund.state == State.REQUESTED and (is_old or refund.tries > 0)
+
+
+def _is_settled(refund: Refund) -> bool:
+    return not Refund.objects.filter(pk=refund.pk, state=State.REQUESTED, key=refund.key).exists()
 
 
 def _freeze(refund: Refund, account: ProviderAccount) -> bool:

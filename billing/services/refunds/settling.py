@@ -16,7 +16,7 @@ from billing.providers.base import Hope, RefundReport, Said
 from billing.services.accounts import explain_refund
 from billing.services.asking import ask, withdraw
 from billing.services.events import Kind, note_event
-from billing.services.journal import book
+from billing.services.journal import book, credit_of
 from billing.services.payments import lock_payment
 from billing.services.refunds.figures import (
     access_share,
@@ -39,6 +39,7 @@ State = Refund.State
 
 # With a key each, by what the provider's reason lets one hope for; anything else is final at once.
 MOST_TRIES = {Hope.RETRY: 6, Hope.ANEW: 2}
+SPENT = "the credit that went back was spent already"
 # Between tries with new keys. The provider pays refunds out of the day's takings, so the last ones span days.
 PAUSES = (
     timedelta(minutes=1),
@@ -112,7 +113,8 @@ def apply_refund_state(refund_id: int, report: RefundReport, *, source: str) -> 
     elif refund.state not in Refund.OPEN:
         return refund
     elif report.said == Said.CANCELED:
-        _canceled(case, report, source=source)
+        if report.key in ("", str(refund.key)):  # else of a try that is over: the present one goes on
+            _canceled(case, report, source=source)
     elif report.said == Said.PENDING:
         _wait(case, report, source=source)
     else:
@@ -230,9 +232,18 @@ def _begin_anew(case: Case, *, actor: str) -> None:
     refund, payment = case.refund, case.payment
     refund.taken_from = account_of(payment)
     book_asked(case, actor=actor, number=2)
+    if is_overdrawn(case):
+        ask_staff(case, Decision.Kind.CONTRADICTION, f"{refund.source}:spent", trouble=SPENT)
     share = access_share(payment, refund.amount, left=amount_left(payment)) if refund.takes_access else None
     if share is not None:
         take_access(case, seconds=share.asked, actor=actor, by=f"{refund.source}:2")
+
+
+def is_overdrawn(case: Case) -> bool:
+    """Tell whether the customer had spent the credit that a refund past us took."""
+    if case.customer is None or case.refund.taken_from != Account.CREDIT:
+        return False
+    return credit_of(case.customer, case.refund.currency) < 0
 
 
 def fail(case: Case, *, why: str, actor: str) -> None:
