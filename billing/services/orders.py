@@ -1,5 +1,6 @@
 """Orders: placed, paid from credit, closed. Committed before any provider hears of them."""
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -23,6 +24,8 @@ from billing.services.journal import book
 from billing.services.quotes import Quote, quote
 from core import clock
 from subscriptions.models import Plan, Subscription
+
+log = logging.getLogger(__name__)
 
 State = Order.State
 Account = JournalEntry.Account
@@ -220,7 +223,11 @@ def _start_payment(order: Order, customer: User, account: ProviderAccount) -> Pa
         # The bot sends it at once; the sweep finishes what a crash cut off.
         next_try_at=clock.now() + BOT_SENDS_WITHIN,
     )
-    payment.request = provider_of(account).compose(_asked(payment, order, customer, account))
+    try:
+        payment.request = provider_of(account).compose(_asked(payment, order, customer, account))
+    except ValueError as wrong:  # staff have set it up so that the provider would refuse
+        log.error("account %s cannot take payments: %s", account.pk, wrong)
+        raise NoProvider(f"provider account {account.pk} cannot take payments: {wrong}") from wrong
     payment.save()
     return payment
 
