@@ -54,6 +54,18 @@ def test_a_refund_of_the_cabinet_reported_four_times_at_once_counts_once(yookass
 
 
 @pytest.mark.parametrize("hurry", range(3))
+def test_a_refund_of_the_cabinet_reported_at_once_leaves_what_fits_beside_it(yookassa, payment, hurry):
+    waiting = ask_back(payment, 150)
+    made = yookassa.refund(payment.remote_id, "100.00")
+    said = provider_of(payment.account).read_refund(made["id"])
+    at_once(*[lambda: import_or_apply_refund(payment.account, said, source="notice")] * 4)
+    assert Refund.objects.get(pk=waiting.pk).state == Refund.State.REQUESTED
+    work_due()
+    assert Payment.objects.get(pk=payment.pk).refunded_amount == Decimal(250)
+    assert_books_agree(yookassa)
+
+
+@pytest.mark.parametrize("hurry", range(3))
 def test_two_workers_and_a_sweep_send_a_refund_once(yookassa, payment, hurry):
     ask_back(payment)
     results = at_once(work_due, work_due, lambda: find_refunds(payment.pk))

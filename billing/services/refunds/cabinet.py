@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Sum
 
 from billing.errors import AnswerOdd, NothingToRefund
 from billing.models import Decision, JournalEntry, Payment, ProviderAccount, Refund
@@ -23,8 +22,6 @@ from billing.services.refunds.figures import (
 )
 from billing.services.refunds.settling import Case, apply_refund_state, lock_payment_for_refund
 from core import clock
-from core.rows import insert_missing
-from subscriptions.models import TakeBack
 
 Account = JournalEntry.Account
 State = Refund.State
@@ -117,6 +114,9 @@ def _find(account: ProviderAccount, report: RefundReport) -> int | None:
 def _import(payment_id: int, report: RefundReport, *, source: str) -> Refund:
     case = lock_payment_for_refund(payment_id)
     payment = case.payment
+    known = Refund.objects.filter(payment=payment, remote_id=report.remote_id).first()
+    if known is not None:  # another process was faster, so that room was made already
+        return apply_refund_state(known.pk, report, source=source)
     if report.currency != payment.received_currency:
         require_money(payment)
         raise NothingToRefund(f"refunded in {report.currency}, paid in {payment.received_currency}")
@@ -135,8 +135,7 @@ def _import(payment_id: int, report: RefundReport, *, source: str) -> Refund:
         actor="provider",
         first_sent_at=report.created_at or clock.now(),
     )
-    if not insert_missing(refund):
-        return Refund.objects.get(payment=payment, remote_id=report.remote_id)
+    refund.save()
     case = case.about(refund)
     if share is not None:
         settling.take_access(case, seconds=share.asked, actor=source)
@@ -158,26 +157,11 @@ def _trouble(case: Case) -> str:
 
 def _make_room(case: Case, amount: Decimal, *, actor: str) -> None:
     """Give up refunds of ours that were not sent yet and that the rest no longer covers."""
-    left = require_money(case.payment) - amount_of(case.payment, State.SUCCEEDED) - amount
+    gone = amount_of(case.payment, State.SUCCEEDED, State.SENDING, State.PENDING) + amount
+    left = require_money(case.payment) - gone
     waiting = Refund.objects.filter(payment=case.payment, state__in=(State.REQUESTED, State.MANUAL))
     for refund in waiting.order_by("-id"):
         if refund.amount > left:
             settling.fail(case.about(refund), why=ANOTHER_WAY, actor=actor)
-
-
-def give_way(case: Case, *, actor: str) -> None:
-    """Let a refund of ours fail because the money went back in the cabinet first.
-
-    Both had taken access for the same money. What this one took comes back; the refunds that count then
-    take what is missing of their part.
-    """
-    settling.fail(case, why=ANOTHER_WAY, actor=actor)
-    payment = case.payment
-    if not case.refund.takes_access or payment.order is None:
-        return
-    taken = TakeBack.objects.filter(grant__source=payment.order.source, state=TakeBack.State.TAKEN)
-    done = taken.aggregate(total=Sum("seconds"))["total"] or 0
-    share = access_share(payment, amount_of(payment, State.SUCCEEDED), left=require_money(payment))
-    if share is not None and (share.asked is None or share.asked > done):
-        missing = None if share.asked is None else share.asked - done
-        settling.take_access(case, seconds=missing, actor=actor, by=f"{case.refund.source}:rest")
+        else:
+            left -= refund.amount

@@ -192,7 +192,7 @@ def _refused(refund: Refund, why: str) -> None:
             return
         left = require_money(case.payment) - amount_of(case.payment, State.SUCCEEDED)
         if case.refund.amount > left:
-            cabinet.give_way(case, actor=SOURCE)
+            settling.fail(case, why=cabinet.ANOTHER_WAY, actor=SOURCE)
         else:
             case.refund.provider_reason = why[:120]
             settling.leave_to_staff(case, why=why)

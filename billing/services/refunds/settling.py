@@ -4,9 +4,12 @@ import logging
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from fractions import Fraction
+from math import floor
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Sum
 
 from accounts import services as accounts
 from accounts.models import User
@@ -31,6 +34,7 @@ from core import clock
 from core.errors import InvalidTransition
 from notifications.services import tell
 from subscriptions import services as subscriptions
+from subscriptions.models import TakeBack
 
 log = logging.getLogger(__name__)
 
@@ -260,10 +264,25 @@ def fail(case: Case, *, why: str, actor: str) -> None:
     )
     if refund.takes_access:
         subscriptions.give_back(by=refund.source, actor=actor, reason=why)
+        _take_what_others_owe(case, actor=actor)
     _close_question(case, reason="failed")
     note_event(case.payment, Kind.REFUND, text=f"failed: {why}", actor=actor)
     _note(case, "refund.failed", actor)
     _tell(case, "refund_failed")
+
+
+def _take_what_others_owe(case: Case, *, actor: str) -> None:
+    """Several refunds may have taken the same access: those that still count keep their whole part of it."""
+    payment, order = case.payment, case.payment.order
+    assert order is not None, "access was given for an order"
+    price = require_money(payment)
+    counts = amount_of(payment, *(set(State) - {State.FAILED}))
+    taken = TakeBack.objects.filter(grant__source=order.source, state=TakeBack.State.TAKEN)
+    done = taken.aggregate(total=Sum("seconds"))["total"] or 0
+    given = subscriptions.preview_take_back(source=order.source).total_seconds
+    missing = floor(Fraction(min(counts, price)) / Fraction(price) * given) - done
+    if missing > 0:
+        take_access(case, seconds=missing, actor=actor, by=f"{case.refund.source}:rest")
 
 
 def take_access(case: Case, *, seconds: int | None, actor: str, by: str = "") -> None:
