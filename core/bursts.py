@@ -11,7 +11,7 @@ from django.db import transaction
 
 from core.nudges import send
 
-PAUSE_SECONDS = 0.03
+PAUSE_SECONDS = 0.1
 
 
 class BurstNudge:
