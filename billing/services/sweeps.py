@@ -6,7 +6,8 @@ a time.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import OuterRef, Q, Subquery
 
-from billing.errors import ProviderNotFound
+from billing.errors import AnswerOdd, NothingToRefund, ProviderNotFound
 from billing.models import Decision, JournalEntry, Payment, ProviderAccount, Refund
 from billing.providers.base import Page, PaymentReport, Said
 from billing.services.asking import ask
@@ -60,7 +61,9 @@ def _begin(name: str, window: timedelta, parts: tuple[str, ...]) -> int:
     now = clock.now()
     accounts = list(ProviderAccount.objects.filter(refused_at__isnull=True).order_by("pk"))
     for account in accounts:
-        params = {"account": account.pk, "since": (now - window).isoformat(), "began": now.isoformat()}
+        # After a time away, from where the books were left: what came then was never looked at.
+        since = min(now, account.listed_until or now) - window
+        params = {"account": account.pk, "since": since.isoformat(), "began": now.isoformat()}
         jobs.start(
             KIND,
             subject=f"{name}:{account.pk}",
@@ -120,11 +123,33 @@ def _resume(job: Job) -> Run:
 
 def _page(run: Run, read: Callable[[Any], Page]) -> Page:
     page = ask_provider(run.account, read)
+    if page.cursor and page.cursor == run.cursor:
+        raise AnswerOdd("the provider's books go round in circles")
     run.count("pages")
     for remote_id in page.unread:
         run.count("unread")
         log.error("account %s: %s in the provider's books cannot be read", run.account.pk, remote_id)
     return page
+
+
+@contextmanager
+def _set_aside(run: Run, remote_payment_id: str) -> Iterator[None]:
+    """Let one payment or refund that cannot be taken in stop no comparison; what staff can settle is asked."""
+    try:
+        yield
+    except (AnswerOdd, NothingToRefund) as odd:
+        run.count("unread")
+        log.error("account %s: %s was set aside: %s", run.account.pk, remote_payment_id, odd)
+        if isinstance(odd, NothingToRefund):
+            _ask_about_refund(run.account, remote_payment_id, str(odd))
+
+
+@transaction.atomic
+def _ask_about_refund(account: ProviderAccount, remote_payment_id: str, trouble: str) -> None:
+    payment = Payment.objects.filter(account=account, remote_id=remote_payment_id).first()
+    order = payment.order if payment else None
+    fact, details = f"refund of:{account.pk}:{remote_payment_id}", {"trouble": trouble}
+    ask(Decision.Kind.CONTRADICTION, fact, details=details, order=order, payment=payment)
 
 
 def _compare_payments(run: Run) -> str:
@@ -142,7 +167,8 @@ def _compare_payments(run: Run) -> str:
     known = {row.remote_id: row for row in rows}
     run.count("payments", len(ids))
     for report in page.payments:
-        _compare_payment(run, report, known.get(report.remote_id))
+        with _set_aside(run, report.remote_id):
+            _compare_payment(run, report, known.get(report.remote_id))
     if MISSING in run.parts:
         Payment.objects.filter(pk__in=[row.pk for row in known.values()]).update(checked_at=clock.now())
     return page.cursor
@@ -189,7 +215,8 @@ def _compare_refunds(run: Run) -> str:
     for report in page.refunds:
         is_new = known.get(report.remote_id) != Refund.State.SUCCEEDED
         if report.said is Said.SUCCEEDED and (is_new or report.is_receipt_failed):
-            run.count("refunds taken in", bool(take_in_refund(run.account, report, source=SOURCE)))
+            with _set_aside(run, report.remote_payment_id):
+                run.count("refunds taken in", bool(take_in_refund(run.account, report, source=SOURCE)))
     return page.cursor
 
 
@@ -213,4 +240,6 @@ def _look_for_missing(run: Run) -> str:
         except ProviderNotFound:
             alert_missing(payment)
             run.count("missing there")
+        except AnswerOdd:
+            run.count("unread")
     return str(found[-1].pk) if len(found) == MISSING_AT_ONCE else ""
