@@ -18,7 +18,7 @@ from accounts import services as accounts
 from billing import providers
 from billing.models import Notice, Payment, ProviderAccount
 from billing.providers.base import Credentials, Hint, Said
-from billing.services.books import is_key, take_in
+from billing.services.books import Taken, is_key, take_in
 from billing.services.calls import LEASE_SECONDS, Tired, read_back
 from core import clock
 from core.claims import claim, prolong, record
@@ -60,8 +60,10 @@ def _reader(kind: str) -> Any:
 
 
 def store_notice(provider: str, body: bytes, *, source_address: str | None) -> Notice | None:
-    """Put a notice into the inbox; None if it is there already, however long ago. One INSERT.
+    """Put a notice into the inbox; None if it is there already, however long ago. One INSERT, and one
+    UPDATE for a repeat.
 
+    One that came before its time and was given up, forged perhaps, silences none: it is looked at anew.
     Raises ValueError if it is no notice of this provider.
     """
     hint: Hint | None = _reader(provider).read_notice(body)
@@ -73,7 +75,21 @@ def store_notice(provider: str, body: bytes, *, source_address: str | None) -> N
     else:
         notice.dedupe_key = storable(hint.dedupe_key)[:200]
         notice.event, notice.object_id = storable(hint.event)[:60], storable(hint.object_id)[:64]
-    return notice if insert_missing(notice) else None
+    return notice if insert_missing(notice) or _look_anew(notice) else None
+
+
+def _look_anew(notice: Notice) -> bool:
+    """Wake the notice of the same key if what it said never came true; tell whether that was so."""
+    same = Notice.objects.filter(provider=notice.provider, dedupe_key=notice.dedupe_key, state=State.DONE)
+    woken = same.exclude(error="").update(
+        state=State.RECEIVED,
+        received_at=clock.now(),
+        body=notice.body,
+        attempts=0,
+        next_try_at=None,
+        error="",
+    )
+    return bool(woken)
 
 
 def work_notices() -> int:
@@ -144,7 +160,8 @@ def _settle(notice: Notice, hint: Hint, tired: Tired) -> None:
         if payment.remote_id == hint.object_id:
             said = read_back(payment, source=SOURCE).said
         else:
-            said = _take_in(notice, payment.account, hint)
+            taken = _take_in(payment.account, hint)
+            said, payment = taken.said, taken.payment or payment
     _require_no_less(hint, said)
     record(notice, state=State.DONE, payment=payment, processed_at=clock.now(), error="")
 
@@ -158,12 +175,12 @@ def _known(provider: str, hint: Hint) -> Payment | None:
     return found
 
 
-def _take_in(notice: Notice, account: ProviderAccount, hint: Hint) -> Said:
-    """Read the object the notice names, and book it if it is ours; return what the provider says of it."""
+def _take_in(account: ProviderAccount, hint: Hint) -> Taken:
+    """Read the object the notice names, and book it if it is ours."""
     taken = take_in(account, hint.object_id, is_refund=hint.is_refund, source=SOURCE)
     if taken is None:
         raise NotYet("the provider does not know it, or it is not ours", otherwise=State.FOREIGN)
-    return taken.said
+    return taken
 
 
 def _settle_unknown(notice: Notice, hint: Hint, tired: Tired) -> None:
