@@ -41,6 +41,7 @@ def claim(rows: QuerySet[Row], *, limit: int, lease_seconds: float) -> list[Row]
     """Lease up to `limit` of `rows`, in their order, and return them re-read.
 
     `lease_seconds` is the longest call plus 10 s. Must not run inside a transaction that stays open.
+    `rows` joins no table: what PostgreSQL updates through a join it does not look at again after a wait.
     """
     token = uuid.uuid4()
     keys = list(free(rows).values_list("pk", flat=True)[:limit])

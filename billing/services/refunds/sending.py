@@ -55,7 +55,8 @@ def work_due() -> int:
     while time.monotonic() < give_up_at:
         is_due = Q(next_try_at__isnull=True) | Q(next_try_at__lte=clock.now())
         due = Refund.objects.filter(is_due, state__in=Refund.OPEN)
-        due = due.exclude(payment__account__in=tired.accounts) if tired.accounts else due
+        # Not by a join: PostgreSQL looks again, after waiting for a row, at that row's own columns only.
+        due = due.exclude(payment__in=Payment.objects.filter(account__in=tired.accounts))
         claimed = claim(due.order_by("next_try_at"), limit=1, lease_seconds=LEASE_SECONDS)
         if not claimed:
             break
