@@ -134,7 +134,7 @@ def _page(run: Run, read: Callable[[Any], Page]) -> Page:
 
 @contextmanager
 def _set_aside(run: Run, remote_payment_id: str) -> Iterator[None]:
-    """Let one payment or refund that cannot be taken in stop no comparison; what staff can settle is asked."""
+    """Let what cannot be taken in stop no comparison; what staff can settle, they are asked."""
     try:
         yield
     except (AnswerOdd, NothingToRefund) as odd:
