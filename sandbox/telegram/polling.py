@@ -90,8 +90,16 @@ class Polling:
         return limit, timeout / self.speed_up
 
     def _batch(self, limit: int) -> list[Update]:
+        """Repeats come first; one of an update whose turn is yet to come waits for it.
+
+        A poller that confirms the highest number it was given would otherwise skip those before it.
+        """
         repeats = self._queue.take_repeats()
-        return [*repeats, *islice(self._queue.waiting(), max(limit - len(repeats), 0))]
+        room = max(limit - len(repeats), 0)
+        left_out = next(islice(self._queue.waiting(), room, None), None)
+        now = [each for each in repeats if left_out is None or each.id < left_out.id][:limit]
+        self._queue.put_back([each for each in repeats if each not in now])
+        return [*now, *islice(self._queue.waiting(), limit - len(now))]
 
     async def _park(self, seconds: float) -> None:
         parked = self._parked = asyncio.get_running_loop().create_future()

@@ -142,6 +142,9 @@ class UpdateQueue:
         repeats, self._again = self._again, []
         return repeats
 
+    def put_back(self, repeats: list[Update]) -> None:
+        self._again = [*repeats, *self._again]
+
     def waiting(self) -> Iterator[Update]:
         """Give what waits, oldest first, without taking it out."""
         self.drop_expired()

@@ -196,3 +196,11 @@ async def test_an_update_can_be_delivered_again_after_it_was_confirmed(server):
     await server.emu("duplicate", update_id=update["update_id"])
     assert await server.updates(offset=offset, timeout=5) == [update]
     assert (await server.emu("duplicate", update_id=1))["error"] == "no such update"
+
+
+async def test_a_repeat_never_overtakes_updates_that_still_wait(server):
+    first = (await server.updates())[0]["update_id"]
+    second, third = [(await server.say(text))["update_id"] for text in ("two", "three")]
+    await server.emu("duplicate", update_id=third)
+    assert [update["update_id"] for update in await server.updates(limit=2)] == [first, second]
+    assert [update["update_id"] for update in await server.updates(offset=third)] == [third, third]
