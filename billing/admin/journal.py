@@ -1,6 +1,7 @@
 """The journal for staff, with the balances it adds up to. Nobody edits it."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,12 +16,15 @@ from billing.admin.money import MoneyAdmin
 from billing.models import JournalEntry, Price
 from billing.services.journal import balances
 from billing.shown import amount_of
+from core import clock
 from core.actors import who
 from core.staff import column, link_to
 
 Account = JournalEntry.Account
-# Adding up a million entries takes a while, and nobody decides by the second.
-BALANCES_FOR_SECONDS = 30
+# Entries are never changed, so what lay where at midnight is added up once a day: a million of them takes
+# a while. An entry belongs to the time its transaction began; this long after, none of them is still open.
+LATEST_COMMIT = timedelta(hours=1)
+KEPT_SECONDS = 2 * 86_400
 # What we owe or have earned stands on the credit side: people read it without the minus.
 OWED = frozenset({Account.PREPAID, Account.CREDIT, Account.SUSPENSE, Account.REFUNDS, Account.SALES})
 
@@ -35,12 +39,17 @@ class Balance:
     is_odd: bool
 
 
-def shown_balances() -> list[Balance]:
-    """Return what lies where, account by account; up to BALANCES_FOR_SECONDS old."""
-    found: dict[tuple[str, str], Decimal] | None = cache.get("billing.balances")
-    if found is None:
-        found = balances()
-        cache.set("billing.balances", found, BALANCES_FOR_SECONDS)
+def shown_balances(now: datetime) -> list[Balance]:
+    """Return what lies where, account by account."""
+    midnight = (now - LATEST_COMMIT).replace(hour=0, minute=0, second=0, microsecond=0)
+    key = f"billing.balances.{midnight:%Y-%m-%d}"
+    earlier: dict[tuple[str, str], Decimal] | None = cache.get(key)
+    if earlier is None:
+        earlier = balances(before=midnight)
+        cache.set(key, earlier, KEPT_SECONDS)
+    found = dict(earlier)
+    for place, amount in balances(since=midnight).items():
+        found[place] = found.get(place, Decimal(0)) + amount
     names = dict(Account.choices)
     order = {account: place for place, account in enumerate(Account.values)}
     return [
@@ -128,18 +137,18 @@ class JournalAdmin(MoneyAdmin):
         return Q(fact__startswith=text[:150])
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        extra = {"balances": shown_balances()} if self.has_view_permission(request) else {}
+        extra = {"balances": shown_balances(clock.now())} if self.has_view_permission(request) else {}
         return super().changelist_view(request, {**extra, **(extra_context or {})})
 
     @column(_("amount"), ordering="amount")
     def amount_shown(self, entry: JournalEntry) -> str:
         return amount_of(entry.amount, entry.currency)
 
-    @column(_("debit"))
+    @column(pgettext_lazy("journal", "debit"))
     def debit_shown(self, entry: JournalEntry) -> str:
         return entry.get_debit_display()
 
-    @column(_("credit"))
+    @column(pgettext_lazy("journal", "credit"))
     def credit_shown(self, entry: JournalEntry) -> str:
         return entry.get_credit_display()
 

@@ -1,6 +1,7 @@
 """Booking: the only code that writes the journal."""
 
 from collections import defaultdict
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -44,10 +45,20 @@ def book(
     return insert_missing(entry)
 
 
-def balances() -> dict[tuple[str, str], Decimal]:
-    """Return (account, currency) -> balance: debited minus credited. One query, over the whole journal."""
+def balances(
+    *, since: datetime | None = None, before: datetime | None = None
+) -> dict[tuple[str, str], Decimal]:
+    """Return (account, currency) -> balance: debited minus credited. One query.
+
+    Of all entries, or of those written since then and before then: such parts add up to the whole.
+    """
+    entries = JournalEntry.objects.order_by()
+    if since is not None:
+        entries = entries.filter(created_at__gte=since)
+    if before is not None:
+        entries = entries.filter(created_at__lt=before)
     found: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    sums = JournalEntry.objects.order_by().values_list("debit", "credit", "currency")
+    sums = entries.values_list("debit", "credit", "currency")
     for debit, credit, currency, total in sums.annotate(total=Sum("amount")):
         found[debit, currency] += total
         found[credit, currency] -= total

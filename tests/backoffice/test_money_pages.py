@@ -109,6 +109,18 @@ def test_balances_stand_above_the_journal(client, staff, life):
     }
 
 
+def test_balances_add_up_over_midnight(client, staff, life):
+    JournalEntry.objects.filter(debit="provider").update(created_at=clock.now() - timedelta(days=3))
+    page = reverse("admin:billing_journalentry_changelist")
+    cache.clear()
+    before = {balance.name: balance.amount for balance in client.get(page).context["balances"]}
+    entry = {"debit": "cash", "credit": "sales", "amount": 1, "currency": "RUB", "actor": "x"}
+    JournalEntry.objects.create(fact="x", **entry)
+    after = {balance.name: balance.amount for balance in client.get(page).context["balances"]}
+    assert (before["Money at the provider"], before["Sales"]) == ("299\u00a0₽", "299\u00a0₽")
+    assert (after["Money at the provider"], after["Sales"]) == ("299\u00a0₽", "300\u00a0₽")
+
+
 def test_what_is_paid_and_does_not_work_is_a_list(client, staff):
     customer, paid_at = make_customer(), clock.now() - timedelta(minutes=2)
     fields = {"state": Order.State.PAID, "fulfilled_at": None}
@@ -146,6 +158,8 @@ def test_a_page_costs_the_same_however_much_hangs_on_it(client, staff, sale, que
 
 def test_the_rules_for_money_are_one_page_with_a_trail(client, staff):
     form = {"refund_days": 30, "extra_money": "refund"}
+    first = client.get(reverse("admin:billing_billingrules_changelist"), follow=True)
+    assert 'name="refund_days" value="14"' in first.content.decode()
     client.post(reverse("admin:billing_billingrules_add"), form)
     rules = BillingRules.objects.get()
     assert (rules.refund_days, rules.extra_money) == (30, "refund")
