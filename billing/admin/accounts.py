@@ -21,6 +21,7 @@ from core.staff import KeptAdmin, column, copied
 
 IDENTITY = ("kind", "remote_account", "is_test")
 NOTICES = {"yookassa": "payment.succeeded, payment.canceled, payment.waiting_for_capture, refund.succeeded"}
+LIVE = pgettext_lazy("provider account", "Live")
 STANDINGS: dict[str, tuple[str, Any]] = {
     "refused": ("danger", _("Keys refused")),
     "unchecked": ("warning", _("Not checked yet")),
@@ -88,7 +89,13 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 def check(account: ProviderAccount, values: dict[str, Any], actor: str) -> str:
-    return services.check_account(account.pk, actor=actor)
+    """Say what the check found. Raises AccountUnfit if it proved nothing, so that it does not look well."""
+    proved_before = account.checked_at
+    said = services.check_account(account.pk, actor=actor)
+    account.refresh_from_db(fields=["checked_at"])
+    if account.checked_at in (None, proved_before):
+        raise AccountUnfit(said)
+    return said
 
 
 def turn(*, is_open: bool) -> Any:
@@ -205,7 +212,7 @@ class ProviderAccountAdmin(KeptAdmin):
 
     @column(_("mode"), tones={True: "warning", False: "info"}, ordering="is_test")
     def mode(self, account: ProviderAccount) -> tuple[bool, Any]:
-        return account.is_test, _("Test") if account.is_test else _("Live")
+        return account.is_test, _("Test") if account.is_test else LIVE
 
     @column(_("standing"), tones={name: tone for name, (tone, _word) in STANDINGS.items()})
     def standing(self, account: ProviderAccount) -> tuple[str, Any]:

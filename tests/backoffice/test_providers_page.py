@@ -46,7 +46,7 @@ def do(client, account: ProviderAccount, name: str, **values: object):
     address = reverse("admin:billing_provideraccount_act", args=[account.pk, name])
     page = client.post(address, values, follow=True)
     account.refresh_from_db()
-    return " ".join(str(message) for message in page.context["messages"])
+    return " ".join(f"{message.level_tag}: {message}" for message in page.context["messages"])
 
 
 def test_a_new_account_is_closed_until_it_is_proved(client, account):
@@ -88,7 +88,7 @@ def test_receipts_need_an_address(client, account, form):
 
 def test_a_check_proves_the_keys_and_opens_the_way(client, account, form, yookassa):
     client.post(change(account), {**form, "secret": yookassa.secret_key})
-    assert "The keys work" in do(client, account, "check")
+    assert "success: The keys work" in do(client, account, "check")
     do(client, account, "open", confirm="1")
     assert offered_accounts(clock.now()) == [account]
     do(client, account, "close", confirm="1")
@@ -96,7 +96,7 @@ def test_a_check_proves_the_keys_and_opens_the_way(client, account, form, yookas
 
 
 def test_a_check_with_wrong_keys_says_so_on_the_page_and_the_home_page(client, account, yookassa):
-    assert "does not accept the keys" in do(client, account, "check")
+    assert "error: The provider does not accept the keys" in do(client, account, "check")
     assert "Keys refused" in client.get(change(account)).content.decode()
     ProviderAccount.objects.update(is_open=True)
     keys = {concern.key for concern in client.get("/admin/").context["troubles"]}
