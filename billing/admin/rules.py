@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import reverse
 
 from billing.models import BillingRules
 from billing.services.rules import change_rules
@@ -16,11 +17,13 @@ class BillingRulesAdmin(StaffAdmin):
     fields = ("refund_days", "extra_money")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """There is one row, so the list leads to it; it is made when somebody looks for it first."""
+        """There is one row, so the list leads to it; until it is made, to the rules of a new shop."""
         row = BillingRules.objects.first()
-        if not self.has_view_permission(request) or row is None:
-            return super().changelist_view(request, extra_context)
-        return HttpResponseRedirect(page_of(row))
+        if self.has_view_permission(request) and row is not None:
+            return HttpResponseRedirect(page_of(row))
+        if self.has_add_permission(request):
+            return HttpResponseRedirect(reverse("admin:billing_billingrules_add"))
+        return super().changelist_view(request, extra_context)
 
     def save_model(self, request: HttpRequest, obj: BillingRules, form: Any, change: bool) -> None:
         values = {name: form.cleaned_data[name] for name in self.fields}
