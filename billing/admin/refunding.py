@@ -1,5 +1,6 @@
 """The refund dialog: how much goes back, and what happens to the access, shown before it is confirmed."""
 
+import uuid
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing import services
 from billing.errors import NothingToRefund
-from billing.models import Order, Payment
+from billing.models import Order, Payment, Refund
 from billing.services.refunds import RefundPreview
 from billing.services.rules import rules
 from billing.shown import amount_of
@@ -28,7 +29,7 @@ def money_of(subject: Order | Payment) -> Payment:
     # The one that paid the order, else what was kept when the order was refused.
     found = paid.filter(booked_as=Payment.Booked.ORDER).first() or paid.first()
     if found is None:
-        raise NothingToRefund(f"order {subject.pk} was not paid")
+        raise NothingToRefund(gettext("This order was not paid."))
     return found
 
 
@@ -47,10 +48,11 @@ class RefundForm(OnceForm):
     def fit(self) -> None:
         self.preview = services.preview_refund(money_of(self.subject).pk)
         preview, currency = self.preview, self.preview.currency
-        if preview.amount_left <= 0:
-            raise NothingToRefund("all of this money went back, or is on its way")
+        was_sent = self._was_sent()
+        if preview.amount_left <= 0 and not was_sent:
+            raise NothingToRefund(gettext("All of this money went back, or is on its way."))
         choices = [(ALL, _("All that is left: %(sum)s") % {"sum": amount_of(preview.amount_left, currency)})]
-        if 0 < preview.unused_amount < preview.amount_left:
+        if was_sent or 0 < preview.unused_amount < preview.amount_left:
             unused = {"sum": amount_of(preview.unused_amount, currency)}
             choices.insert(0, (UNUSED, _("What was not used yet: %(sum)s") % unused))
         how = self.fields["how"]
@@ -62,6 +64,14 @@ class RefundForm(OnceForm):
         if not preview.is_within_window:
             said = _("The time for refunds (%(days)d days) is over: say why it is done all the same.")
             self.fields["reason"].help_text = said % {"days": rules().refund_days}
+
+    def _was_sent(self) -> bool:
+        """Tell whether this form refunded already: a second press is answered like the first."""
+        try:
+            asked = uuid.UUID(str(self.data.get("form_uuid")))
+        except ValueError:
+            return False
+        return Refund.objects.filter(form_uuid=asked).exists()
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or self.cleaned_data

@@ -60,6 +60,16 @@ def test_money_and_access_are_shown_before_and_after_and_nothing_is_done(client,
     assert (Refund.objects.count(), days_left(payment)) == (0, 20)
 
 
+@pytest.mark.parametrize("how", ["unused", "all"])
+def test_a_confirmation_pressed_twice_is_answered_twice_and_refunds_once(client, payment, how):
+    form = filled(client, payment, how=how)
+    form["settled"] = asked(client.post(dialog(payment), form), "settled")
+    for _ in range(2):
+        page = client.post(dialog(payment), {**form, "confirm": "1"}, follow=True)
+        assert [message.level_tag for message in page.context["messages"]] == ["success"]
+    assert Refund.objects.count() == 1
+
+
 def test_all_goes_back_and_takes_the_access(client, payment):
     confirmed(client, payment)
     refund = Refund.objects.get()
