@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts import services as accounts
 from accounts.models import User
@@ -57,7 +58,10 @@ def credit_to_customer(decision_id: int, *, customer_id: int, reason: str, actor
     if payment is None or decision.resolution == CREDIT:
         return decision
     if payment.order is not None and payment.order.payer_id != customer_id:
-        raise InvalidTransition(f"this money came for an order of {payment.order.payer}: credit it to them")
+        raise InvalidTransition(
+            _("This money came for an order of %(customer)s: credit it to them.")
+            % {"customer": payment.order.payer}
+        )
     customer = accounts.lock_customer(customer_id)
     _book_from_suspense(decision, payment, customer, to=Account.CREDIT, actor=actor)
     payment.booked_as = Booked.CREDIT
@@ -82,7 +86,7 @@ def give_anyway(decision_id: int, *, reason: str, actor: str) -> Decision:
         return decision
     order = payment.order
     if order is None or not _may_give(decision):
-        raise InvalidTransition("this money cannot pay an order")
+        raise InvalidTransition(_("This money cannot pay an order."))
     _book_from_suspense(decision, payment, order.payer, to=Account.PREPAID, actor=actor)
     payment.booked_as = Booked.ORDER
     payment.save(update_fields=["booked_as"])
@@ -104,7 +108,7 @@ def refund_it(decision_id: int, *, reason: str, actor: str) -> Refund:
         return known
     left = amount_left(payment)
     if left <= 0:
-        raise NothingToRefund("all of this money went back, or is on its way")
+        raise NothingToRefund(_("All of this money went back, or is on its way."))
     refund = request_refund(
         payment.pk,
         amount=left,
@@ -120,7 +124,7 @@ def refund_it(decision_id: int, *, reason: str, actor: str) -> Refund:
 @transaction.atomic
 def dismiss(decision_id: int, *, reason: str, actor: str, resolution: str = DISMISS) -> Decision:
     """Leave everything as it is, for a reason. Safe to repeat."""
-    decision, _ = _lock(decision_id, resolution)
+    decision = _lock(decision_id, resolution)[0]
     if decision.state == Decision.State.DECIDED:
         return decision
     return _decide(decision, resolution, reason, actor)
@@ -166,7 +170,7 @@ def _lock(decision_id: int, wanted: str) -> tuple[Decision, Payment | None]:
     payment = lock_payment(payment_id)[0] if payment_id else None
     decision = Decision.objects.select_for_update(of=("self",)).get(pk=decision_id)
     if decision.state == Decision.State.DECIDED and decision.resolution != wanted:
-        raise InvalidTransition(f"decided already: {decision.resolution}")
+        raise InvalidTransition(_("This was decided otherwise meanwhile."))
     if wanted not in (*PROPOSED.get(decision.kind, ()), DISMISS):
         raise InvalidTransition(f"{wanted} does not answer this question")
     return decision, payment
@@ -186,10 +190,10 @@ def _book_from_suspense(
 ) -> None:
     """Move what is still there: a part may have gone back, or be on its way."""
     if payment.booked_as != Booked.SUSPENSE or payment.received_amount is None:
-        raise InvalidTransition("this money does not wait any more")
+        raise InvalidTransition(_("This money does not wait any more."))
     left = amount_left(payment)
     if left <= 0:
-        raise NothingToRefund("all of this money went back")
+        raise NothingToRefund(_("All of this money went back, or is on its way."))
     book(
         f"decision:{decision.pk}",
         debit=Account.SUSPENSE,

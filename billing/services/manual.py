@@ -4,6 +4,7 @@ import uuid
 from decimal import Decimal
 
 from django.db import models, transaction
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import services as accounts
@@ -92,5 +93,8 @@ def book_by_hand(
 def _same(order: Order, wanted: tuple[int, int, Decimal, str]) -> Order:
     """Somebody who goes back to a form that was used must not take its order for another one."""
     if (order.payer_id, order.plan_id, order.amount, order.currency) != wanted:
-        raise InvalidTransition(f"this form booked order {order.pk} already; open it anew for another one")
+        raise InvalidTransition(
+            gettext("This form booked order %(number)d already; open it anew for another one.")
+            % {"number": order.pk}
+        )
     return order

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from billing.errors import RefundTooLarge
 from billing.models import Decision, JournalEntry, Payment, Refund
@@ -29,7 +30,7 @@ def pay_out_by_hand(refund_id: int, *, reason: str, actor: str) -> Refund:
     if refund.state == State.SUCCEEDED:
         return refund
     if refund.amount > require_money(payment) - amount_of(payment, State.SUCCEEDED):
-        raise RefundTooLarge("the money went back another way meanwhile")
+        raise RefundTooLarge(_("The money went back another way meanwhile."))
     _note(case, "paid out by hand", reason, actor)
     settling.succeed(case, out_of=JournalEntry.Account.CASH, actor=actor)
     return refund
@@ -59,7 +60,7 @@ def try_again(refund_id: int, *, reason: str, actor: str) -> Refund:
     if refund.state in Refund.OPEN:
         return refund
     if case.payment.provider in (Payment.Provider.MANUAL, Payment.Provider.CREDIT):
-        raise InvalidTransition("no provider took this money, so none can send it back")
+        raise InvalidTransition(_("No provider took this money, so none can send it back."))
     withdraw(Decision.Kind.REFUND_BY_HAND, settling.by_hand_fact(refund), reason="tried again")
     refund.provider_reason = ""
     settling.again(refund, pause=timedelta(0))
@@ -76,7 +77,7 @@ def _lock(refund_id: int, reason: str, wanted: State) -> Case:
     refund = case.refund
     is_done = refund.state == wanted or (wanted == State.REQUESTED and refund.state in Refund.OPEN)
     if not is_done and refund.state != State.MANUAL:
-        raise InvalidTransition(f"refund {refund_id} is {refund.state}, it does not wait for staff")
+        raise InvalidTransition(_("This refund does not wait for staff any more."))
     return case
 
 

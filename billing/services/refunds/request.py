@@ -4,6 +4,7 @@ import uuid
 from decimal import Decimal
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts import services as accounts
 from billing.errors import NotEnoughCredit, NothingToRefund, RefundNotWhole, RefundTooLarge
@@ -77,7 +78,9 @@ def request_refund(
 def _same(refund: Refund, payment_id: int, amount: Decimal) -> Refund:
     """Somebody who goes back to a form that was used must not take its refund for another one."""
     if refund.payment_id != payment_id or refund.amount != amount:
-        raise InvalidTransition(f"this form refunded {refund.amount} already; open it anew for more")
+        raise InvalidTransition(
+            _("This form refunded %(sum)s already; open it anew for more.") % {"sum": refund.amount}
+        )
     return refund
 
 
@@ -89,16 +92,21 @@ def _require_possible(case: Case, amount: Decimal) -> tuple[Decimal, Decimal]:
     if amount <= 0:
         raise ValueError("the amount must be more than nothing")
     if left <= 0:
-        raise NothingToRefund(f"all of payment {payment.pk} went back, or is on its way")
+        raise NothingToRefund(_("All of this money went back, or is on its way."))
     if amount > left:
-        raise RefundTooLarge(f"{amount} is more than the {left} left of payment {payment.pk}")
+        raise RefundTooLarge(
+            _("%(sum)s is more than what is left: %(left)s.") % {"sum": amount, "left": left}
+        )
     lies_in = account_of(payment)
     if lies_in == Account.PREPAID and amount < left:
-        raise RefundNotWhole("what was paid for is not given yet: all of it can go back, a part cannot")
+        raise RefundNotWhole(_("What was paid for is not given yet: all of it can go back, a part cannot."))
     if lies_in == Account.CREDIT and case.customer is not None:
         credit = credit_of(case.customer, payment.received_currency)
         if credit < amount:
-            raise NotEnoughCredit(f"{credit} of the customer's credit is left, the rest is spent")
+            left_of_it = {"sum": money.shown(credit, payment.received_currency)}
+            raise NotEnoughCredit(
+                _("The customer has spent this money: %(sum)s of their credit is left.") % left_of_it
+            )
     return amount, left
 
 
