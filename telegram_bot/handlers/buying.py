@@ -1,17 +1,20 @@
 """Presses on the way from a plan to a paid order."""
 
 from contextlib import suppress
+from datetime import timedelta
 
 from accounts import services as accounts
 from accounts.errors import DocumentOutdated
 from accounts.models import User
 from billing import services as billing
 from billing.errors import ConsentMissing, NoProvider, NoSuchOrder, NotEnoughCredit, NotForSale, OrderSettled
-from billing.models import Order
+from billing.models import Order, Payment
+from core import clock
 from telegram_bot.numbers import number_in
 from telegram_bot.screens import Shown
 
 ACTOR = "customer"
+JUST_NOW = timedelta(minutes=1)
 
 
 def show_checkout(customer: User, argument: str) -> Shown:
@@ -37,7 +40,9 @@ def pay_from_credit(customer: User, argument: str) -> Shown:
     plan, _, seen = argument.partition(":")
     try:
         order = billing.pay_from_credit(customer.pk, number_in(plan) or 0, seen=seen, actor=ACTOR)
-    except (NotForSale, NotEnoughCredit, ConsentMissing, OrderSettled):
+    except OrderSettled:
+        return _bought_just_now(customer, plan) or show_checkout(customer, plan)
+    except (NotForSale, NotEnoughCredit, ConsentMissing):
         return show_checkout(customer, plan)
     return Shown("order", str(order.pk))
 
@@ -68,6 +73,14 @@ def _order(customer: User, plan_id: int, account_id: int) -> Shown:
     except (NotForSale, NoProvider, ConsentMissing):
         return Shown("checkout", str(plan_id))
     return Shown("payment", str(payment.pk))
+
+
+def _bought_just_now(customer: User, plan: str) -> Shown | None:
+    """Show what the first of two quick presses bought, instead of an offer to buy more."""
+    paid = Payment.objects.filter(provider=Payment.Provider.CREDIT, succeeded_at__gt=clock.now() - JUST_NOW)
+    mine = paid.filter(order__payer=customer, order__plan=number_in(plan) or 0)
+    found = mine.order_by("-id").values_list("order_id", flat=True).first()
+    return None if found is None else Shown("order", str(found))
 
 
 def _is_same_deal(customer: User, order: Order) -> bool:

@@ -36,7 +36,7 @@ BUYING_COSTS = {
     "order:{order}": 6,
     "close:{order}": 6,
     "again:{order}": 22,
-    "credit:{plan}:0": 16,
+    "credit:{plan}:0": 17,
     "drop:{order}": 11,
 }
 NEW_ORDER_COST = 19
