@@ -6,9 +6,11 @@ import pytest
 
 from accounts.models import AuditEvent
 from billing.models import JournalEntry, Notice, Order, Payment, Refund
+from billing.services import check_payment
 from billing.services.notices import retry, work_notices
 from core import clock
 from core.services import claim_installation
+from tests.billing.failure_modes.foreign import make_foreign
 from tests.billing.notices import deliver, notice_of, reread
 from tests.billing.sending import come_due, fail, is_given_once, seconds_until, sent_payment
 from tests.factories import make_provider_account
@@ -30,6 +32,17 @@ def test_a_paid_payment_is_booked_and_given_after_its_notice(account, yookassa):
     assert (payment.state, payment.order.state) == (Payment.State.SUCCEEDED, Order.State.FULFILLED)
     assert (Notice.objects.get().state, Notice.objects.get().payment) == (State.DONE, payment)
     assert JournalEntry.objects.filter(fact__startswith="charge:").count() == 1
+
+
+def test_the_notice_of_a_second_payment_stands_in_the_line_of_that_one(account, yookassa):
+    payment = sent_payment()
+    yookassa.pay(payment.remote_id, notify=False)
+    check_payment(payment.pk, asked_by="customer")
+    second = make_foreign(yookassa, key=str(payment.key), amount="299.00")
+    shown = next(row for row in yookassa.payments() if row["id"] == second)
+    deliver(notice_of(shown))
+    work_notices()
+    assert Notice.objects.get().payment.remote_id == second
 
 
 def test_a_declined_payment_is_over_after_its_notice(account, yookassa):
