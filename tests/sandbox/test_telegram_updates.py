@@ -199,8 +199,9 @@ async def test_an_update_can_be_delivered_again_after_it_was_confirmed(server):
 
 
 async def test_a_repeat_never_overtakes_updates_that_still_wait(server):
-    first = (await server.updates())[0]["update_id"]
-    second, third = [(await server.say(text))["update_id"] for text in ("two", "three")]
+    first, second, third = [(await server.say(text))["update_id"] for text in ("one", "two", "three")]
     await server.emu("duplicate", update_id=third)
-    assert [update["update_id"] for update in await server.updates(limit=2)] == [first, second]
-    assert [update["update_id"] for update in await server.updates(offset=third)] == [third, third]
+    found = await server.updates(offset=first, limit=2)
+    assert [update["update_id"] for update in found] == [first, second]
+    found = await server.updates(offset=third)
+    assert [update["update_id"] for update in found] == [third, third]
