@@ -28,7 +28,7 @@ from core.errors import InvalidTransition
 from subscriptions.models import Grant, Plan
 from tests.factories import agree_to_all, make_customer, make_payment, make_provider_account
 from tests.money import money_at, report
-from tests.refunding import ask_back, paid, read_back, reread, sent, work
+from tests.refunding import ask_back, days_left, paid, read_back, reread, sent, work
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("installation")]
 Account = JournalEntry.Account
@@ -157,6 +157,16 @@ def test_a_refund_that_a_restored_copy_believes_unsent_is_looked_for_first(yooka
     yookassa.advance(2 * 86_400)
     assert work(refund).state == Refund.State.SUCCEEDED
     assert len(yookassa.books()["refunds"]) == 1
+
+
+def test_access_that_staff_left_with_a_refund_stays_when_another_one_fails(yookassa):
+    payment = paid(yookassa)
+    work(ask_back(payment, "99.67", takes_access=False))
+    yookassa.set(refund="canceled", refund_reason="rejected_by_payee")
+    refund = work(ask_back(payment, "99.67"))
+    assert days_left(payment) == 20
+    give_up(refund.pk, reason="they keep it", actor="olga")
+    assert days_left(payment) == 30
 
 
 def test_credit_that_a_late_refund_takes_after_it_was_spent_is_put_to_staff(yookassa):

@@ -275,8 +275,8 @@ def _take_what_others_owe(case: Case, *, actor: str) -> None:
     """Several refunds may have taken the same access: those that still count keep their whole part of it."""
     payment, order = case.payment, case.payment.order
     assert order is not None, "access was given for an order"
-    price = require_money(payment)
-    counts = amount_of(payment, *(set(State) - {State.FAILED}))
+    others = Refund.objects.filter(payment=payment, takes_access=True).exclude(state=State.FAILED)
+    price, counts = require_money(payment), others.aggregate(total=Sum("amount"))["total"] or 0
     taken = TakeBack.objects.filter(grant__source=order.source, state=TakeBack.State.TAKEN)
     done = taken.aggregate(total=Sum("seconds"))["total"] or 0
     given = subscriptions.preview_take_back(source=order.source).total_seconds
