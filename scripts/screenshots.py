@@ -105,8 +105,8 @@ def photograph_guide(studio: Studio) -> None:
 
 def photograph_admin(studio: Studio) -> None:
     with studio.admin() as page:
-        page.locator(".bo-well").wait_for()
-        save(page, "admin-home")
+        page.locator(".bo-days").wait_for()
+        save_whole(page, "admin-home")
     with studio.admin("accounts/user/") as page:
         save(page, "admin-customers")
     with studio.admin("accounts/user/") as page:
@@ -177,7 +177,7 @@ def photograph_troubles(studio: Studio) -> None:
 
         def is_noticed() -> bool:
             page.reload()
-            return page.locator(".bo-concern").count() >= 2
+            return page.locator(".bo-grave").count() >= 2
 
         wait_for("the home page to notice the outage", is_noticed, 120)
         save(page, "admin-home-troubles")
