@@ -211,11 +211,11 @@ def _require_no_less(hint: Hint, said: Said) -> None:
 def _wait(
     notice: Notice, why: str, *, patience: timedelta, longest: timedelta, otherwise: Notice.State
 ) -> None:
-    """Try again later, a little later each time; when patience is over, leave it to schedule and sweeps."""
-    now = clock.now()
+    """Try again later, a little later each time, the last time when patience ends; sweeps do the rest."""
+    now, end = clock.now(), notice.received_at + patience
     pause = min(timedelta(seconds=2 ** min(notice.attempts, 10)), longest)
-    if now + pause <= notice.received_at + patience:
-        fate: dict[str, Any] = {"next_try_at": now + pause}
+    if now < end:
+        fate: dict[str, Any] = {"next_try_at": min(now + pause, end)}
     else:
         fate = {"state": otherwise, "processed_at": now}
     record(notice, attempts=notice.attempts + 1, error=storable(why), **fate)

@@ -1,6 +1,7 @@
 """Notices that are repeated, race, come early, come never, or lie."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
@@ -195,6 +196,20 @@ def test_f47_what_another_site_sells_in_our_shop_is_kept_as_foreign(account, yoo
     work_notices()
     assert Notice.objects.get().state == Notice.State.FOREIGN
     assert not Payment.objects.exists() and not Decision.objects.exists()
+
+
+def test_f47_the_provider_is_asked_about_an_unknown_payment_when_patience_ends(account, yookassa):
+    lost = make_foreign(yookassa, key=str(uuid4()))
+    shown = next(row for row in yookassa.payments() if row["id"] == lost)
+    deliver(notice_of(shown))
+    for _ in range(30):
+        work_notices()
+        if (notice := Notice.objects.get()).state != Notice.State.RECEIVED:
+            break
+        passing = notice.next_try_at - timezone.now()
+        Notice.objects.update(received_at=notice.received_at - passing, next_try_at=timezone.now())
+    assert notice.payment is not None and notice.payment.remote_id == lost
+    assert Decision.objects.get().kind == Decision.Kind.UNKNOWN_PAYMENT
 
 
 def test_f47_a_refund_of_another_sites_payment_is_foreign_too(account, yookassa):
