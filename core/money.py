@@ -4,7 +4,11 @@ from decimal import Decimal
 
 from django.utils import formats
 
-PLACES = {"RUB": 2, "USD": 2, "EUR": 2, "XTR": 0, "USDT": 2, "TON": 9}
+PLACES = {"RUB": 2, "USD": 2, "EUR": 2, "XTR": 0, "USDT": 2, "TON": 9} | dict.fromkeys(
+    # What else a provider may report, though no price here has it.
+    ("BYN", "KZT", "UZS", "AMD", "AZN", "MDL", "UAH", "TRY", "CNY", "INR"),
+    2,
+)
 SIGNS = {"RUB": "₽", "USD": "$", "EUR": "€", "XTR": "⭐", "USDT": "USDT", "TON": "TON"}
 
 

@@ -396,7 +396,6 @@ class Migration(migrations.Migration):
                             ("sent", "Sent to the provider"),
                             ("answer", "Provider's answer"),
                             ("failed", "Call failed"),
-                            ("notice", "Notice"),
                             ("read", "Read back"),
                             ("booked", "Booked"),
                             ("fulfilled", "Fulfilled"),

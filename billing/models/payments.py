@@ -146,7 +146,6 @@ class PaymentEvent(models.Model):
         SENT = "sent", _("Sent to the provider")
         ANSWER = "answer", _("Provider's answer")
         FAILED = "failed", _("Call failed")
-        NOTICE = "notice", _("Notice")
         READ = "read", _("Read back")
         BOOKED = "booked", _("Booked")
         FULFILLED = "fulfilled", _("Fulfilled")

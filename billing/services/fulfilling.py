@@ -28,6 +28,7 @@ Account = JournalEntry.Account
 LEASE_SECONDS = 30
 BATCH = 50
 LONGEST_WAIT = timedelta(minutes=5)
+MOST_COUNTED = 10_000  # a month of tries: what counts them need not be larger
 STUCK_AFTER = timedelta(minutes=5)
 # A change this long after the purchase is another matter than the purchase.
 SAME_CHANGE = timedelta(minutes=1)
@@ -175,7 +176,7 @@ def _note_failure(order: Order, failed: Exception) -> None:
     wait = min(timedelta(seconds=2 ** min(tries, 10)), LONGEST_WAIT)
     Order.objects.filter(pk=order.pk).update(
         fulfilment_error=f"{type(failed).__name__}: {failed}"[:2000],
-        fulfilment_tries=tries,
+        fulfilment_tries=min(tries, MOST_COUNTED),
         next_try_at=clock.now() + wait,
     )
     order.refresh_from_db()
