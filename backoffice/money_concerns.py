@@ -91,9 +91,9 @@ def _dead_notices() -> Concern:
 
 
 def _samples() -> Concern:
-    """Sample texts matter once somebody can be asked to agree to them and pay."""
+    """Sample texts matter as soon as an account for real money is set up."""
     samples = [document.title for document in current_documents() if is_sample(document)]
-    is_selling = ProviderAccount.objects.filter(is_open=True, is_test=False).exists()
+    is_selling = ProviderAccount.objects.filter(is_test=False).exists()
     return Concern(
         key="documents",
         title=_("Sample texts still in use"),

@@ -53,8 +53,8 @@ def test_the_list_says_which_texts_are_in_force_and_which_are_samples(client, st
         assert word in shown
 
 
-def test_sample_texts_are_a_concern_once_real_money_is_taken(client, staff):
-    account = shop_account(is_test=True)
+def test_sample_texts_are_a_concern_once_an_account_for_real_money_is_set_up(client, staff):
+    account = shop_account(is_test=True, is_open=False)
     assert client.get("/admin/").context["troubles"] == []
     type(account).objects.update(is_test=False)
     (concern,) = client.get("/admin/").context["troubles"]
