@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from accounts.services import find_customers
 from backoffice.customer_page import context_of
-from billing.admin.booking import BOOK_FOR_CUSTOMER
+from billing.acts import BOOK_FOR_CUSTOMER
 from core import clock
 from core.acts import Act, ReasonForm, buttons
 from core.staff import HistoryAdmin, column

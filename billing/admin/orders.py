@@ -9,7 +9,7 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing import services
-from billing.admin.booking import BOOK_FOR_ANYBODY
+from billing.acts import BOOK_FOR_ANYBODY
 from billing.admin.money import MoneyAdmin
 from billing.admin.refunding import REFUND
 from billing.models import JournalEntry, Order, Payment, Refund

@@ -1,4 +1,4 @@
-"""Booking a payment that staff took by hand, in cash or by a transfer: from a customer's page or the list."""
+"""Acts about money that pages of other rooms offer too: booking what staff were paid by hand."""
 
 from decimal import Decimal
 from typing import Any
