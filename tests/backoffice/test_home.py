@@ -107,6 +107,12 @@ def test_a_change_of_this_minute_is_not_late_yet(client, staff):
     assert troubles(client) == {}
 
 
+def test_who_may_see_nothing_is_not_told_that_all_is_well(client, helper):
+    Decision.objects.create(kind="unknown", fact="1")
+    page = client.get("/admin/").content.decode()
+    assert "All is well" not in page and "Nothing here is yours to watch" in page
+
+
 def test_today_is_counted(client, staff, life):
     figures = {figure.title: figure.value for figure in client.get("/admin/").context["figures"]}
     assert figures["New customers today"] == 2  # the customer and who invited them
