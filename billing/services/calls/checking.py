@@ -9,7 +9,7 @@ from django.db.models import F, Q
 
 from billing.errors import ProviderNotFound
 from billing.models import Decision, Payment
-from billing.providers.base import PaymentReport
+from billing.providers.base import READ_SECONDS, PaymentReport
 from billing.services.asking import ask
 from billing.services.calls.outside import LEASE_SECONDS, Tired, ask_provider, read_remote
 from billing.services.events import Kind, note_event
@@ -30,6 +30,7 @@ HOURLY = timedelta(hours=1)
 LAST_CHECK = timedelta(hours=26)
 AGAIN = timedelta(seconds=30)
 RATE = timedelta(seconds=5)
+PATIENCE_SECONDS = 8.0  # somebody waits for the answer, and holds a thread meanwhile
 BROKEN = timedelta(minutes=10)
 ERROR_LENGTH = 500
 BUDGET_SECONDS = 20.0
@@ -59,7 +60,7 @@ def check_payment(payment_id: int, *, asked_by: str) -> bool:
     known = Payment.objects.filter(long_ago, pk=payment_id, account__isnull=False).exclude(remote_id="")
     for payment in claim(known, limit=1, lease_seconds=LEASE_SECONDS):
         try:
-            report = _check(payment, source=asked_by)
+            report = _check(payment, source=asked_by, read_seconds=PATIENCE_SECONDS)
         except OutsideError:
             return False
         if asked_by not in UNTOLD:
@@ -89,14 +90,14 @@ def check_due() -> int:
     return tried
 
 
-def read_back(payment: Payment, *, source: str) -> PaymentReport:
+def read_back(payment: Payment, *, source: str, read_seconds: float = READ_SECONDS) -> PaymentReport:
     """Ask the provider for a payment it knows, book what it says, and take money that is only held.
 
     Not inside a transaction. Raises OutsideError; what was learnt before it is booked.
     """
     assert payment.account is not None
     account, remote_id = payment.account, payment.remote_id
-    report = read_remote(account, remote_id)
+    report = read_remote(account, remote_id, read_seconds=read_seconds)
     if apply_provider_state(payment.pk, report, source=source).state != State.HELD:
         return report
     # We always ask for one stage, so the money is held by mistake; it would go back by itself in days.
@@ -106,11 +107,11 @@ def read_back(payment: Payment, *, source: str) -> PaymentReport:
     return captured
 
 
-def _check(payment: Payment, *, source: str) -> PaymentReport:
+def _check(payment: Payment, *, source: str, read_seconds: float = READ_SECONDS) -> PaymentReport:
     """Read back one payment that is leased. Raises the OutsideError it has noted down."""
     seen = {"checks": F("checks") + 1, "checked_at": clock.now()}
     try:
-        report = read_back(payment, source=source)
+        report = read_back(payment, source=source, read_seconds=read_seconds)
     except OutsideError as failed:
         if isinstance(failed, ProviderNotFound):
             alert_missing(payment)
