@@ -18,7 +18,6 @@ django.setup()
 from django_celery_beat.models import IntervalSchedule, PeriodicTask  # noqa: E402
 
 from accounts.models import User  # noqa: E402
-from core import clock  # noqa: E402
 from core.models import Lease  # noqa: E402
 from notifications.models import OutboxMessage  # noqa: E402
 from subscriptions.models import Grant, TrialUse  # noqa: E402
@@ -96,14 +95,6 @@ def active_bot() -> int | None:
     return int(holder.rpartition(":")[2]) if holder else None
 
 
-def end_leases() -> int:
-    """Let the leases on rows run out now, as they would a minute or two after their holder's death."""
-    return sum(
-        model.objects.filter(claimed_until__isnull=False).update(claimed_until=clock.now())
-        for model in (Access, OutboxMessage)
-    )
-
-
 def probe_often() -> int:
     """Look for panels that are back every 3 s, as staff may set it."""
     interval, _ = IntervalSchedule.objects.get_or_create(every=3, period="seconds")
@@ -111,7 +102,7 @@ def probe_often() -> int:
 
 
 WORDS: dict[str, Callable[[], Any]] = {
-    each.__name__: each for each in (unfinished, customers, updates, active_bot, end_leases, probe_often)
+    each.__name__: each for each in (unfinished, customers, updates, active_bot, probe_often)
 } | money_books.WORDS
 
 

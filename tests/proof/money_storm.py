@@ -18,7 +18,6 @@ NOTICES = {"drop": 0.1, "duplicate": 0.1, "delay": 0.2, "reorder": 3, "speedup":
 # What customers do once they hold a link, and how often of a hundred.
 FATES = {"pays": 44, "checks": 10, "late": 8, "declined": 10, "leaves": 10, "twice": 6, "refunded": 12}
 REASONS = ("insufficient_funds", "3d_secure_failed", "general_decline", "card_expired")
-PATIENCE_SECONDS = 60
 AGAIN_SECONDS = 20  # people press again what did nothing
 TRIES = 6
 TRIALS = FULL_REFUND = 0.5
@@ -32,10 +31,11 @@ Walk = Any  # a part of a life that returns something
 
 @dataclass(frozen=True)
 class MoneyDose(Dose):
-    """Each customer orders `purchases` times, and looks at the chat every `look` seconds."""
+    """Each customer orders `purchases` times, and looks at the chat every `look` seconds for `patience`."""
 
     purchases: int = 2
     look: float = 0.6
+    patience: float = 20
 
 
 @dataclass
@@ -54,7 +54,7 @@ class MoneyStorm(Storm):
         super().__init__(shop, dose)
         self._stand_ins = (shop.telegram, shop.panel, shop.payments)
         self._plans, self._till, self._purchases = plans, till, dose.purchases
-        self._look, self._looks = dose.look, int(PATIENCE_SECONDS / dose.look)
+        self._look, self._looks = dose.look, int(dose.patience / dose.look)
         self.seen: MoneySeen = MoneySeen()
         self._links: dict[int, set[str]] = {customer: set() for customer in self.customers}
         self._pressed_at: dict[int, dict[str, float]] = {customer: {} for customer in self.customers}

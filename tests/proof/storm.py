@@ -159,13 +159,13 @@ class Storm:
 def settle(shop: Shop, dose: Dose) -> float:
     """Wait until nothing is on its way any more or the time is up; return the seconds it took."""
     began = time.monotonic()
-    if dose.is_hurried:
-        shop.books.ask("end_leases")
     while time.monotonic() - began < dose.settle_within:
+        if dose.is_hurried:
+            shop.books.ask("end_waiting")
         if is_quiet(shop) and is_open(shop):
             break
         shop.mind()
-        time.sleep(0.3)
+        time.sleep(1 if dose.is_hurried else 0.3)
     return time.monotonic() - began
 
 
