@@ -18,12 +18,12 @@ from tests.proof.verdict import count_faults
 
 SEED = int(os.environ.get("PROOF_SEED", "20261122"))
 SMALL = MoneyDose(
-    seed=SEED, customers=14, purchases=3, arrive_within=4, kill_every=(1.5, 2.5), rounds=1, hang=1.5,
+    seed=SEED, customers=20, purchases=2, arrive_within=4, kill_every=(1.5, 2.5), rounds=1, hang=1.5,
     give_up_after=120, settle_within=60, is_hurried=True,
 )  # fmt: skip
 WHOLE = MoneyDose(
-    seed=SEED, customers=270, purchases=4, look=1.5, patience=60, arrive_within=300, kill_every=(5, 10), rounds=9,
-    hang=4, give_up_after=1200, settle_within=420,
+    seed=SEED, customers=270, purchases=4, look=1.5, patience=60, arrive_within=300, kill_every=(5, 10),
+    rounds=9, hang=4, give_up_after=1200, settle_within=420,
 )  # fmt: skip
 PLANTED = replace(SMALL, customers=28, arrive_within=10, kill_every=(2, 4), rounds=2)
 
