@@ -19,7 +19,7 @@ from billing import providers
 from billing.models import Notice, Payment, ProviderAccount
 from billing.providers.base import Credentials, Hint, Said
 from billing.services.books import Taken, is_key, take_in
-from billing.services.calls import LEASE_SECONDS, Tired, read_back
+from billing.services.calls import LEASE_SECONDS, LeftAlone, Tired, read_back
 from core import clock
 from core.claims import claim, prolong, record
 from core.errors import OutsideError
@@ -41,6 +41,7 @@ PATIENCE = timedelta(minutes=10)
 OUTAGE = timedelta(hours=26)
 LONGEST_PAUSE = timedelta(minutes=5)
 OUTAGE_PAUSE = timedelta(minutes=1)
+NEXT_RUN = timedelta(seconds=5)
 MOST_DEFECTS = 8
 BUDGET_SECONDS = 20.0
 
@@ -132,6 +133,8 @@ def _work(notice: Notice, tired: Tired) -> None:
         _settle(notice, _read(notice), tired)
     except NotYet as waiting:
         _wait(notice, str(waiting), patience=PATIENCE, longest=LONGEST_PAUSE, otherwise=waiting.otherwise)
+    except LeftAlone:  # not a try: it must not make the pauses longer
+        record(notice, next_try_at=clock.now() + NEXT_RUN)
     except OutsideError as failed:
         _wait(notice, str(failed), patience=OUTAGE, longest=OUTAGE_PAUSE, otherwise=State.DEAD)
     except Exception as failed:  # the outermost loop: a notice that breaks must not stop the others

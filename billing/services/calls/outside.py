@@ -71,6 +71,10 @@ def _hold_back(account: ProviderAccount, seconds: float) -> None:
     )
 
 
+class LeftAlone(ServiceUnreachable):
+    """Nobody called: the provider had failed a moment before, in the same run."""
+
+
 class Tired:
     """The accounts whose provider failed during one run of a sweep: they are left alone until the next.
 
@@ -82,9 +86,9 @@ class Tired:
 
     @contextmanager
     def watch(self, account: ProviderAccount) -> Iterator[None]:
-        """Let the account's provider be called, unless it failed before: then raise ServiceUnreachable."""
+        """Let the account's provider be called, unless it failed before: then raise LeftAlone."""
         if account.pk in self.accounts:
-            raise ServiceUnreachable("the provider did not answer a moment ago")
+            raise LeftAlone("the provider did not answer a moment ago")
         try:
             yield
         except OutsideError as failed:
