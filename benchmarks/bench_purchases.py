@@ -6,6 +6,7 @@ Usage: python scripts/services.py --durable python -m benchmarks.bench_purchases
 import argparse
 import asyncio
 import itertools
+import os
 import sys
 import tempfile
 import time
@@ -90,6 +91,7 @@ class World:
         return {
             **shop_settings(telegram, database_url, folder),
             "PUBLIC_BASE_URL": self.web,
+            "REDIS_URL": os.environ.get("TEST_REDIS_URL", ""),
             "TELEGRAM_BOT_USERNAME": "sandbox_vpn_bot",
             "YOOKASSA_API_URL": f"{self.yookassa}/v3",
             "YOOKASSA_NOTICE_ADDRESSES": "127.0.0.0/8, ::1",
