@@ -1,6 +1,5 @@
 """Taking in what stands in a provider's books and is ours, however we came to hear of it."""
 
-import uuid
 from dataclasses import dataclass
 
 from billing.errors import ProviderNotFound
@@ -8,7 +7,7 @@ from billing.models import Payment, ProviderAccount
 from billing.providers.base import PaymentReport, RefundReport, Said
 from billing.services.calls.checking import read_back
 from billing.services.calls.outside import ask_provider, read_remote
-from billing.services.payments import import_payment
+from billing.services.payments import import_payment, is_key
 from billing.services.refunds import import_or_apply_refund
 
 
@@ -59,11 +58,3 @@ def take_in_refund(account: ProviderAccount, report: RefundReport, *, source: st
         read_back(payment, source=source)
     import_or_apply_refund(account, report, source=source)
     return Taken(report.said, payment)
-
-
-def is_key(text: str) -> bool:
-    """Tell whether a text that came from outside can be a key of ours."""
-    try:
-        return str(uuid.UUID(text)) == text
-    except ValueError:
-        return False

@@ -18,8 +18,9 @@ from accounts import services as accounts
 from billing import providers
 from billing.models import Notice, Payment, ProviderAccount
 from billing.providers.base import Credentials, Hint, Said
-from billing.services.books import Taken, is_key, take_in
+from billing.services.books import Taken, take_in
 from billing.services.calls import LEASE_SECONDS, LeftAlone, Tired, read_back
+from billing.services.payments import is_key
 from core import clock
 from core.claims import claim, prolong, record
 from core.errors import OutsideError

@@ -1,6 +1,7 @@
 """What a provider says of a payment becomes money here, and nowhere else."""
 
 import logging
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -180,7 +181,7 @@ def _move(
         _ask_why_held(payment, payer)
     elif state == State.CANCELED:
         payment.next_try_at = None
-        _tell_failed(payment, payer)
+        tell_failed(payment, payer)
     payment.save(update_fields=SAVED)
     note_event(payment, Kind.READ, text=str(state), data=report.raw, actor=source)
 
@@ -283,7 +284,8 @@ def _ask_why_held(payment: Payment, payer: User | None) -> None:
     payment.next_try_at = clock.now()
 
 
-def _tell_failed(payment: Payment, payer: User | None) -> None:
+def tell_failed(payment: Payment, payer: User | None) -> None:
+    """Tell the payer, if there is one, that this try to pay came to nothing."""
     if payer is not None:
         tell(
             payer,
@@ -295,7 +297,7 @@ def _tell_failed(payment: Payment, payer: User | None) -> None:
 
 def _by_key(account: ProviderAccount, report: PaymentReport) -> Payment | None:
     """Find the payment whose key the provider reports; money that has none gets a row of its own."""
-    ours = Payment.objects.filter(key=report.key, account=account).first() if _is_uuid(report.key) else None
+    ours = Payment.objects.filter(key=report.key, account=account).first() if is_key(report.key) else None
     if ours is not None and not ours.remote_id:
         return ours
     if report.said not in (Said.SUCCEEDED, Said.HELD):
@@ -319,5 +321,9 @@ def _adopt(account: ProviderAccount, report: PaymentReport, *, order: Order | No
     return Payment.objects.get(account=account, remote_id=report.remote_id)
 
 
-def _is_uuid(text: str) -> bool:
-    return len(text) == 36 and text.count("-") == 4
+def is_key(text: str) -> bool:
+    """Tell whether a text that came from outside can be a key of ours."""
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False

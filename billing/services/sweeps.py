@@ -19,9 +19,9 @@ from billing.errors import AnswerOdd, NothingToRefund, ProviderNotFound
 from billing.models import Decision, JournalEntry, Payment, ProviderAccount, Refund
 from billing.providers.base import Page, PaymentReport, Said
 from billing.services.asking import ask
-from billing.services.books import is_key, take_in_payment, take_in_refund
+from billing.services.books import take_in_payment, take_in_refund
 from billing.services.calls import alert_missing, ask_provider, read_back
-from billing.services.payments import STATES
+from billing.services.payments import STATES, is_key
 from billing.services.refunds import find_refunds
 from core import clock, jobs
 from core.errors import ServiceUnreachable

@@ -106,6 +106,12 @@ def test_an_imported_stranger_without_money_is_left_alone():
     assert Payment.objects.count() == 1
 
 
+def test_money_under_what_only_looks_like_a_key_waits_for_staff():
+    payment = make_payment()
+    odd = report(payment, key="zzzzzzzz-zzzz-zzzz-zzzz-zzzzzzzzzzzz")
+    assert import_payment(payment.account, odd, source="sweep").booked_as == "suspense"
+
+
 def test_the_dead_link_of_an_old_report_does_not_come_back():
     """An answer that was repeated by its key may be the picture of long ago."""
     payment = make_payment()

@@ -13,7 +13,7 @@ from billing.providers.base import KEY_HOURS, READ_SECONDS, Page, PaymentReport
 from billing.services.calls.checking import next_check_at, note_defect
 from billing.services.calls.outside import LEASE_SECONDS, Tired, ask_provider, read_remote
 from billing.services.events import Kind, note_event
-from billing.services.payments import apply_provider_state, lock_payment
+from billing.services.payments import apply_provider_state, lock_payment, tell_failed
 from core import clock
 from core.claims import claim, prolong, record
 from core.errors import OutsideError, ServiceUnreachable
@@ -203,10 +203,4 @@ def _end(payment_id: int, state: Payment.State, *, reason: str, error: str) -> N
     payment.error = error
     payment.save(update_fields=["state", "reason", "error", "next_try_at"])
     note_event(payment, Kind.FAILED, text=error or reason, actor=SOURCE)
-    if payer is not None:
-        tell(
-            payer,
-            "payment_failed",
-            dedupe_key=f"payment_failed:{payment.pk}",
-            context={"payment_id": payment.pk},
-        )
+    tell_failed(payment, payer)
