@@ -91,6 +91,12 @@ def end_waiting() -> int:
     return ended
 
 
+def compared() -> float:
+    """Return when the last comparison with the provider's books began that has ended, in Unix seconds."""
+    began = ProviderAccount.objects.get().listed_until
+    return began.timestamp() if began else 0.0
+
+
 def sweep_often() -> int:
     """Compare with the provider's books every few seconds, not every hour and every night."""
     interval, _ = IntervalSchedule.objects.get_or_create(every=10, period="seconds")
@@ -102,5 +108,5 @@ def sweep_often() -> int:
 
 
 WORDS: dict[str, Callable[[], Any]] = {
-    each.__name__: each for each in (shelf, money, end_waiting, sweep_often)
+    each.__name__: each for each in (shelf, money, end_waiting, compared, sweep_often)
 }

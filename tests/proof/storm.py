@@ -156,13 +156,16 @@ class Storm:
         return self._random.sample(self._shop.roles, len(self._shop.roles))
 
 
-def settle(shop: Shop, dose: Dose) -> float:
-    """Wait until nothing is on its way any more or the time is up; return the seconds it took."""
+def settle(shop: Shop, dose: Dose, *, is_known: Callable[[], bool] = lambda: True) -> float:
+    """Wait until nothing is on its way any more or the time is up; return the seconds it took.
+
+    `is_known` says whether the shop has heard of all there is to do; until then its quiet means nothing.
+    """
     began = time.monotonic()
     while time.monotonic() - began < dose.settle_within:
         if dose.is_hurried:
             shop.books.ask("end_waiting")
-        if is_quiet(shop) and is_open(shop):
+        if is_known() and is_quiet(shop) and is_open(shop):
             break
         shop.mind()
         time.sleep(1 if dose.is_hurried else 0.3)

@@ -19,13 +19,15 @@ from tests.proof.verdict import count_faults
 SEED = int(os.environ.get("PROOF_SEED", "20261122"))
 SMALL = MoneyDose(
     seed=SEED, customers=20, purchases=2, arrive_within=4, kill_every=(1.5, 2.5), rounds=1, hang=1.5,
-    give_up_after=120, settle_within=60, is_hurried=True,
+    give_up_after=300, settle_within=90, is_hurried=True,
 )  # fmt: skip
 WHOLE = MoneyDose(
     seed=SEED, customers=270, purchases=4, look=1.5, patience=60, arrive_within=300, kill_every=(5, 10),
     rounds=9, hang=4, give_up_after=1200, settle_within=420,
 )  # fmt: skip
-PLANTED = replace(SMALL, customers=28, arrive_within=10, kill_every=(2, 4), rounds=2)
+PLANTED = replace(
+    SMALL, customers=28, arrive_within=10, kill_every=(2, 4), rounds=2, give_up_after=120, settle_within=60
+)
 
 
 @pytest.fixture
@@ -46,7 +48,9 @@ def weather(tmp_path: Path, record_property, capsys):
                 storm = MoneyStorm(shop, dose, **shelf)
                 seen = storm.run()
                 leave_unpaid(shop)
-                settled = settle(shop, dose)
+                over = time.time()
+                # A refund in the provider's cabinet whose notice was lost is known to nobody before that.
+                settled = settle(shop, dose, is_known=lambda: shop.books.ask("compared") > over)
                 facts = what_happened(shop, dose, seen) | {"settled after": f"{settled:.0f} s"}
                 wrong = judge_money(shop, seen, spread_seconds=time.monotonic() - began)
             finally:
@@ -96,7 +100,7 @@ def what_happened(shop: Shop, dose: MoneyDose, seen: MoneySeen) -> dict:
     }
 
 
-@pytest.mark.timeout(300)  # half a minute on a quiet machine
+@pytest.mark.timeout(480)  # a minute and a half on a quiet machine
 def test_small_storm_gives_what_was_paid_once(weather):
     assert weather(SMALL) == []
 
