@@ -21,6 +21,9 @@ def driver_for(panel: Panel, *, read_seconds: float = drivers.READ_SECONDS) -> P
         password=panel.password,
         verify_tls=panel.verify_tls,
         inbounds=panel.inbounds,
+        token=panel.token,
+        totp_secret=panel.totp_secret,
+        public_host=panel.public_host,
     )
     return drivers.connect(panel.kind, address, read_seconds=read_seconds)
 

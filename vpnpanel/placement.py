@@ -10,7 +10,7 @@ from django.db.models import F, Q, QuerySet, Sum
 from core import clock
 from core.errors import LeaseLost
 from core.models import Installation, RetentionRule
-from vpnpanel.drivers.base import Desired
+from vpnpanel.drivers.base import Credentials, Desired
 from vpnpanel.errors import NoPanel
 from vpnpanel.models import Access, Panel, PanelAccount
 from vpnpanel.observation import limit_on_panel
@@ -101,7 +101,8 @@ def _must_move(access: Access, account: PanelAccount) -> bool:
 
 def _selling() -> "QuerySet[Panel]":
     has_room = Q(capacity=0) | Q(load__lt=F("capacity"))
-    return Panel.objects.filter(has_room, state=Panel.State.OPEN, is_up=True)
+    sound = Panel.objects.exclude(guard=Panel.Guard.FAILED)
+    return sound.filter(has_room, state=Panel.State.OPEN, is_up=True)
 
 
 def _join(access: Access, installation: Installation) -> PanelAccount:
@@ -111,7 +112,12 @@ def _join(access: Access, installation: Installation) -> PanelAccount:
     for panel in fitting[:5]:
         # Again under the row's lock, so that no race fills a panel above its capacity.
         if selling.filter(pk=panel.pk).update(load=F("load") + 1):
-            account = PanelAccount(access=access, panel=panel, name=_new_name(installation))
+            account = PanelAccount(
+                access=access,
+                panel=panel,
+                name=_new_name(installation),
+                credentials=Credentials.fresh().written,
+            )
             account.save(force_insert=True)
             return account
     raise NoPanel("no panel of its groups is open, answers and has room")
@@ -132,6 +138,8 @@ def _work(access: Access, account: PanelAccount, note: str, now: datetime) -> Wo
             until=access.until,
             traffic_limit=limit_on_panel(access, account, used_in_all([access]).get(access.pk, 0)),
             note=note,
+            credentials=Credentials.read(account.credentials),
+            devices=access.devices,
         ),
     )
 

@@ -25,6 +25,18 @@ from vpnpanel.placement import ended_before
 
 RECONCILE = "vpnpanel.tasks.reconcile_access"
 RECONCILE_DUE = "vpnpanel.tasks.reconcile_due"
+TERMS = frozenset(
+    {
+        "until",
+        "traffic_limit",
+        "devices",
+        "is_enabled",
+        "is_gone",
+        "announce",
+        "panel_count",
+        "location",
+    }
+)
 
 
 def open_access(
@@ -34,6 +46,7 @@ def open_access(
     traffic_limit: int,
     devices: int,
     groups: Iterable[PanelGroup],
+    panel_count: int = 1,
     announce: bool = True,
 ) -> Access:
     """Want an account for the customer on a panel of `groups`; tell them once it works if `announce`."""
@@ -42,6 +55,7 @@ def open_access(
         until=until,
         traffic_limit=traffic_limit,
         devices=devices,
+        panel_count=panel_count,
         announce=announce,
         changed_at=clock.now(),
     )
@@ -51,13 +65,12 @@ def open_access(
 
 
 def change_access(access_id: int, **terms: Any) -> None:
-    """Change what is wanted: any of `until`, `traffic_limit`, `devices`, `is_enabled`, `is_gone`, `announce`,
-    and the `groups` of panels it may live on.
+    """Change what is wanted: any of the TERMS, and the `groups` of panels it may live on.
 
     Safe to repeat. Applied as soon as the panel can, newest change first.
     """
     groups = terms.pop("groups", None)
-    unknown = set(terms) - {"until", "traffic_limit", "devices", "is_enabled", "is_gone", "announce"}
+    unknown = set(terms) - TERMS
     if unknown:
         raise TypeError(f"no such term of access: {', '.join(sorted(unknown))}")
     Access.objects.filter(pk=access_id).update(

@@ -53,6 +53,10 @@ class PlanAdmin(KeptAdmin):
     fieldsets = (
         (None, {"fields": (("code", "position"), ("name_en", "name_ru"), ("about_en", "about_ru"))}),
         (_("What it gives"), {"fields": (("days", "traffic_limit", "devices"), "groups")}),
+        (
+            _("Conditions"),
+            {"fields": (("panel_count", "device_mode"), ("traffic_reset", "carries_over"))},
+        ),
         (_("Sale"), {"fields": (("is_open", "is_trial"),)}),
     )
     inlines = (PriceInline,)

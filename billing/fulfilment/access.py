@@ -38,4 +38,5 @@ def _terms(order: Order) -> Terms:
         traffic_limit=order.traffic_limit,
         devices=order.devices,
         group_ids=tuple(order.group_ids),
+        conditions=order.conditions,
     )

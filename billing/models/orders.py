@@ -11,10 +11,10 @@ from accounts.models import Document
 from billing.models.prices import Price
 from core import money
 from core.claims import Claimable
-from subscriptions.models import Plan, Subscription
+from subscriptions.models import Conditions, Plan, Subscription
 
 
-class Order(Claimable):
+class Order(Conditions, Claimable):
     """A customer's wish to buy, then the fact that they did."""
 
     class Kind(models.TextChoices):

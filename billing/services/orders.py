@@ -175,6 +175,7 @@ def open_order(customer: User, deal: Deal, *, offer: Document | None) -> Order:
         plan_name_en=deal.plan.name_en,
         plan_name_ru=deal.plan.name_ru,
         group_ids=list(deal.plan.groups.order_by("pk").values_list("pk", flat=True)),
+        **deal.plan.conditions,
         offer=offer,
     )
 

@@ -49,7 +49,7 @@ def move_end(
     was_live = subscription.is_live(now)
     subscription.expires_at = end
     subscription.state = Subscription.State.ACTIVE if end > now else Subscription.State.EXPIRED
-    subscription.save(update_fields=["plan", "expires_at", "state", "reminded_end"])
+    subscription.save(update_fields=["plan", "expires_at", "state", "reminded_end", *subscription.conditions])
     if subscription.is_live(now) and not was_live:
         limits["announce"] = True
     vpnpanel.change_access(

@@ -1,6 +1,6 @@
 """The terms a subscription runs on: started by a purchase, replaced by the next one, put back by a refund."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -24,13 +24,17 @@ FURTHEST = timedelta(days=MOST_DAYS)
 
 @dataclass(frozen=True)
 class Terms:
-    """What is bought, as it was when it was ordered. Traffic in bytes; 0 there or of devices: no limit."""
+    """What is bought, as it was when it was ordered. Traffic in bytes; 0 there or of devices: no limit.
+
+    `conditions` are the values of `subscriptions.models.Conditions`; those left out are a new plan's.
+    """
 
     plan_id: int
     days: int
     traffic_limit: int
     devices: int
     group_ids: tuple[int, ...]
+    conditions: dict[str, Any] = field(default_factory=dict)
 
     @property
     def seconds(self) -> int:
@@ -40,7 +44,7 @@ class Terms:
 def terms_of(plan: Plan) -> Terms:
     """Return the plan's terms as they are now. One query."""
     groups = tuple(plan.groups.order_by("pk").values_list("pk", flat=True))
-    return Terms(plan.pk, plan.days, plan.traffic_limit, plan.devices, groups)
+    return Terms(plan.pk, plan.days, plan.traffic_limit, plan.devices, groups, plan.conditions)
 
 
 @transaction.atomic
@@ -102,6 +106,7 @@ def _renew(subscription: Subscription, customer: User, *, terms: Terms, source: 
         traffic=terms.traffic_limit,
         devices=terms.devices,
         group_ids=list(terms.group_ids),
+        **terms.conditions,
         kept_traffic=kept,
         actor=actor,
         ends_before=subscription.expires_at,
@@ -129,6 +134,7 @@ def open_subscription(customer: User, terms: Terms, *, source: str, actor: str) 
         traffic_limit=terms.traffic_limit,
         devices=terms.devices,
         groups=groups_of(terms.group_ids, terms.plan_id),
+        panel_count=terms.conditions.get("panel_count", 1),
         announce=True,
     )
     if customer.is_banned:
@@ -142,6 +148,7 @@ def open_subscription(customer: User, terms: Terms, *, source: str, actor: str) 
         reminded_end=end if terms.days * DAY <= REMIND_BEFORE else None,
         token=token,
         token_hash=hash_of(token),
+        **terms.conditions,
     )
     grant = Grant(
         subscription=subscription,
@@ -151,6 +158,7 @@ def open_subscription(customer: User, terms: Terms, *, source: str, actor: str) 
         traffic=terms.traffic_limit,
         devices=terms.devices,
         group_ids=list(terms.group_ids),
+        **terms.conditions,
         actor=actor,
         ends_after=end,
     )
@@ -166,11 +174,17 @@ def standing(subscription: Subscription) -> "QuerySet[Grant]":
 
 
 def change_terms(subscription: Subscription, grant: Grant) -> dict[str, Any]:
-    """Put the subscription on the grant's plan; return its devices and groups, for `move_end` to apply."""
+    """Put the subscription on the grant's plan and conditions; return what of them `move_end` is to apply."""
     assert grant.plan_id is not None
     subscription.plan_id = grant.plan_id
+    for name, value in grant.conditions.items():
+        setattr(subscription, name, value)
     devices = grant.devices + _added_devices(subscription) if grant.devices else 0
-    return {"devices": devices, "groups": groups_of(grant.group_ids, grant.plan_id)}
+    return {
+        "devices": devices,
+        "groups": groups_of(grant.group_ids, grant.plan_id),
+        "panel_count": grant.panel_count,
+    }
 
 
 def _added_devices(subscription: Subscription) -> int:

@@ -36,6 +36,9 @@ def panel_form() -> dict[str, object]:
         "verify_tls": "on",
         "inbounds": "{}",
         "capacity": "100",
+        "weight": "1",
+        "monthly_cost": "0",
+        "cost_currency": "RUB",
         "groups": [PanelGroup.objects.get(code="main").pk],
     }
 
@@ -106,7 +109,13 @@ def test_a_price_is_changed_on_the_page_of_its_plan(client, staff):
     fields = {
         name: getattr(plan, name) for name in ("code", "name_en", "name_ru", "about_en", "about_ru", "days")
     }
-    fields |= {"traffic_limit": 0, "devices": 0, "position": 10, "is_open": "on", "groups": [1]}
+    fields |= plan.conditions | {
+        "traffic_limit": 0,
+        "devices": 0,
+        "position": 10,
+        "is_open": "on",
+        "groups": [1],
+    }
     inline = {
         "prices-TOTAL_FORMS": 1,
         "prices-INITIAL_FORMS": 1,
@@ -131,6 +140,7 @@ def test_traffic_is_entered_in_gigabytes(client, staff):
         name: getattr(plan, name) for name in ("code", "name_en", "name_ru", "about_en", "about_ru", "days")
     }
     fields |= {
+        **plan.conditions,
         "traffic_limit": "1.5",
         "devices": 0,
         "position": 0,

@@ -1,34 +1,74 @@
 """The contract every kind of panel fulfils. Drivers know the panel's API and nothing of our rows."""
 
+import json
+import secrets
+import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
 
 @dataclass(frozen=True)
 class PanelAddress:
-    """How to reach a panel. `inbounds`: protocol -> tags to sell; empty means all the panel has."""
+    """How to reach a panel. `inbounds`: protocol -> tags to sell; empty means all the panel has.
+
+    `token` stands for name and password where the API takes one; `totp_secret` is the base32 text of a second
+    factor; `public_host` is where customers connect to, empty where the panel says so itself.
+    """
 
     base_url: str
     username: str
     password: str
     verify_tls: bool = True
     inbounds: dict[str, list[str]] = field(default_factory=dict)
+    token: str = ""
+    totp_secret: str = ""
+    public_host: str = ""
 
 
 @dataclass(frozen=True)
 class Desired:
     """What an account should be. `traffic_limit` in bytes, 0: none. Absolute values: repeating is harmless.
 
-    `note` tells our accounts from others where a name is found taken.
+    `note` tells our accounts from others where a name is found taken. `credentials` are the account's keys
+    as we made them before the first call (see `Credentials`), for panels that are told them.
+    `devices`: how many may connect at once, for panels that can count them; 0: any number.
     """
 
     is_enabled: bool
     until: datetime
     traffic_limit: int
     note: str
+    credentials: "Credentials | None" = None
+    devices: int = 0
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Keys of one account: made once, stored with it, and told to the panel as often as it is called.
+
+    `uuid` for vless and vmess, `password` for trojan (no slash: it is part of addresses), `sub_id` the
+    panel's own name of the customer's subscription.
+    """
+
+    uuid: str
+    password: str
+    sub_id: str
+
+    @classmethod
+    def fresh(cls) -> "Credentials":
+        return cls(uuid=str(uuid.uuid4()), password=secrets.token_urlsafe(18), sub_id=secrets.token_hex(12))
+
+    @classmethod
+    def read(cls, text: str) -> "Credentials | None":
+        """Return what `written` gave, None for an empty text."""
+        return cls(**json.loads(text)) if text else None
+
+    @property
+    def written(self) -> str:
+        return json.dumps(asdict(self))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,74 @@
+"""What customers hold: a plan's terms copied into a subscription."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from core.crypto import EncryptedTextField
+from subscriptions.models.plans import Conditions, Plan
+from vpnpanel.models import Access
+
+
+class Subscription(Conditions):
+    """A customer's right to access, with one stable link. Only grants move `expires_at`."""
+
+    class State(models.TextChoices):
+        ACTIVE = "active", _("Active")
+        EXPIRED = "expired", _("Expired")
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="subscriptions", verbose_name=_("customer")
+    )
+    plan = models.ForeignKey(Plan, models.PROTECT, related_name="subscriptions", verbose_name=_("plan"))
+    access = models.OneToOneField(
+        Access, models.PROTECT, related_name="subscription", verbose_name=_("access")
+    )
+    state = models.CharField(_("state"), max_length=8, choices=State, default=State.ACTIVE)
+    is_disabled = models.BooleanField(_("disabled by staff"), default=False)
+    disabled_reason = models.CharField(_("why disabled"), max_length=300, blank=True)
+    expires_at = models.DateTimeField(_("ends"))
+    reminded_end = models.DateTimeField(
+        null=True, editable=False, help_text="The end the customer knows to be near."
+    )
+    token = EncryptedTextField(editable=False)
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("subscription")
+        verbose_name_plural = _("subscriptions")
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["expires_at"], condition=Q(state="active"), name="subscription_to_expire")
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+    def is_live(self, at: datetime) -> bool:
+        """Tell whether bought time is left and nothing holds it back (bans are the customer's)."""
+        return self.state == self.State.ACTIVE and not self.is_disabled and self.expires_at > at
+
+    @property
+    def subject(self) -> str:
+        """How lines of the trail name this subscription."""
+        return f"subscription:{self.pk}"
+
+    @property
+    def link(self) -> str:
+        """The address customers put into their app. A secret: whoever has it has the access."""
+        return f"{settings.PUBLIC_BASE_URL}/s/{self.token}"
+
+
+class TrialUse(models.Model):
+    """One trial per identity, for ever: the keyed hash survives the erasure of the customer."""
+
+    identity_hash = models.CharField(max_length=64, unique=True)
+    subscription = models.ForeignKey(Subscription, models.SET_NULL, null=True, related_name="trial_uses")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.identity_hash[:12]

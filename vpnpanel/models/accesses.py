@@ -1,0 +1,128 @@
+"""What we want on the panels (Access), and what we saw there (PanelAccount)."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from core.claims import Claimable
+from core.crypto import EncryptedTextField
+from vpnpanel.models.panels import Panel, PanelGroup
+
+# A change that is not on the panels after this long is worth a look by staff.
+LATE_AFTER = timedelta(seconds=60)
+
+
+class Access(Claimable):
+    """What one subscription should have on the panels. Every change raises `generation`."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="accesses", verbose_name=_("customer")
+    )
+    until = models.DateTimeField(_("until"))
+    traffic_limit = models.PositiveBigIntegerField(
+        _("traffic limit, bytes"), default=0, help_text=_("0: no limit.")
+    )
+    devices = models.PositiveSmallIntegerField(_("devices"), default=0, help_text=_("0: no limit."))
+    is_enabled = models.BooleanField(_("enabled"), default=True)
+    is_gone = models.BooleanField(
+        _("removed"), default=False, help_text=_("Its accounts are to be deleted from the panels.")
+    )
+    groups = models.ManyToManyField(PanelGroup, verbose_name=_("panel groups"))
+    panel_count = models.PositiveSmallIntegerField(
+        _("panels at once"), default=1, help_text=_("0: all panels of its groups.")
+    )
+    location = models.CharField(
+        _("wanted location"), max_length=60, blank=True, help_text=_("As chosen by the customer. Empty: any.")
+    )
+    generation = models.PositiveIntegerField(_("generation"), default=1)
+    applied_generation = models.PositiveIntegerField(_("applied generation"), default=0)
+    is_dirty = models.BooleanField(_("to be applied"), default=True)
+    # Whether the customer is to be told as soon as it works.
+    announce = models.BooleanField(default=False, editable=False)
+    changed_at = models.DateTimeField(_("changed"), auto_now_add=True)
+    applied_at = models.DateTimeField(_("applied"), null=True)
+    attempts = models.PositiveIntegerField(_("failed attempts"), default=0)
+    next_try_at = models.DateTimeField(_("next try"), null=True)
+    error = models.TextField(_("last error"), blank=True)
+
+    class Meta:
+        verbose_name = _("access")
+        verbose_name_plural = _("accesses")
+        ordering = ["-id"]
+        indexes = [
+            # In the order of working them off, so that taking the next one never sorts the others.
+            models.Index(fields=["-changed_at"], condition=Q(is_dirty=True), name="access_dirty"),
+            models.Index(fields=["until"]),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(applied_generation__lte=models.F("generation")), name="access_applied_not_ahead"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+    def is_wanted(self, at: datetime) -> bool:
+        """Tell whether the customer should get through at that time."""
+        return self.is_enabled and not self.is_gone and self.until > at
+
+
+class PanelAccount(models.Model):
+    """An Access on one panel, as last observed. Never deleted.
+
+    Only the reconciler and the full sync write it.
+    """
+
+    class Placement(models.TextChoices):
+        JOINING = "joining", _("Being made")
+        SERVING = "serving", _("Serving")
+        LEAVING = "leaving", _("Being removed")
+        GONE = "gone", _("Removed")
+
+    LIVE = (Placement.JOINING, Placement.SERVING)
+
+    access = models.ForeignKey(Access, models.PROTECT, related_name="accounts", verbose_name=_("access"))
+    panel = models.ForeignKey(Panel, models.PROTECT, related_name="accounts", verbose_name=_("panel"))
+    name = models.CharField(_("account name"), max_length=32)
+    placement = models.CharField(_("placement"), max_length=8, choices=Placement, default=Placement.JOINING)
+    applied_generation = models.PositiveIntegerField(_("applied generation"), default=0)
+    observed_status = models.CharField(_("status on the panel"), max_length=20, blank=True)
+    observed_until = models.DateTimeField(_("until, on the panel"), null=True)
+    observed_limit = models.PositiveBigIntegerField(_("limit on the panel, bytes"), default=0)
+    # Keys we made ourselves before the panel was called (JSON), for kinds of panels that are told them.
+    credentials = EncryptedTextField(default="", blank=True, editable=False)
+    links = models.JSONField(default=list)
+    # The panel's traffic counter at the last look, in bytes; `used_bytes` grows on when it is reset.
+    counter = models.PositiveBigIntegerField(default=0)
+    used_bytes = models.PositiveBigIntegerField(_("used, bytes"), default=0)
+    online_at = models.DateTimeField(_("last online"), null=True)
+    observed_at = models.DateTimeField(_("observed"), null=True)
+    error = models.TextField(_("last error"), blank=True)
+    joined_at = models.DateTimeField(_("made"), auto_now_add=True)
+    serving_at = models.DateTimeField(_("serving since"), null=True)
+    gone_at = models.DateTimeField(_("removed"), null=True)
+
+    class Meta:
+        verbose_name = _("panel account")
+        verbose_name_plural = _("panel accounts")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["panel", "name"], name="panel_account_name_once"),
+            models.UniqueConstraint(
+                fields=["access", "panel"],
+                condition=Q(placement__in=["joining", "serving"]),
+                name="panel_account_one_live",
+            ),
+        ]
+        indexes = [models.Index(fields=["panel", "placement"])]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_live(self) -> bool:
+        return self.placement in self.LIVE

@@ -1,0 +1,159 @@
+"""Panels, and the groups that plans sell."""
+
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from core.crypto import EncryptedTextField
+
+
+def require_web_address(value: str) -> None:
+    """Take any http address, also of a bare host name such as a container's; nothing secret may be in it."""
+    try:
+        parts = urlsplit(value)
+        is_fit = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_fit = False
+    if (
+        not is_fit
+        or parts.username
+        or parts.query
+        or parts.fragment
+        or not value.isprintable()
+        or " " in value
+    ):
+        raise ValidationError(_("Give an address such as https://panel.example.com:8000"))
+
+
+def require_inbounds(value: object) -> None:
+    """Raise ValidationError unless the value maps protocols to lists of tags."""
+    lists = list(value.values()) if isinstance(value, dict) else [None]
+    if not all(isinstance(tags, list) and all(isinstance(tag, str) for tag in tags) for tags in lists):
+        raise ValidationError(_('Give lists of tags by protocol: {"vless": ["VLESS TCP REALITY"]}'))
+
+
+class PanelGroup(models.Model):
+    """A set of panels that plans sell access to."""
+
+    code = models.SlugField(_("code"), unique=True)
+    name = models.CharField(_("name"), max_length=80)
+
+    class Meta:
+        verbose_name = _("panel group")
+        verbose_name_plural = _("panel groups")
+        ordering = ["code"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Panel(models.Model):
+    """A server's panel, on which the shop makes accounts under an administrator of its own."""
+
+    class Kind(models.TextChoices):
+        MARZBAN = "marzban", "Marzban"
+        XUI = "xui", "3x-ui"
+
+    class State(models.TextChoices):
+        OPEN = "open", _("Open for sale")
+        CLOSED = "closed", _("Closed for sale, still serving")
+        DRAINING = "draining", _("Draining: still serving, its customers are moved away")
+        LOST = "lost", _("Lost: move its customers away")
+        OFF = "off", _("Switched off")
+
+    class Guard(models.TextChoices):
+        UNTESTED = "untested", _("Not tested yet")
+        PASSED = "passed", _("Passed")
+        FAILED = "failed", _("Failed: closed for sale")
+
+    SERVING = (State.OPEN, State.CLOSED, State.DRAINING)
+
+    name = models.CharField(_("name"), max_length=80, unique=True)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.MARZBAN)
+    base_url = models.CharField(_("address"), max_length=300, validators=[require_web_address])
+    username = models.CharField(_("administrator"), max_length=100, blank=True)
+    password = EncryptedTextField(_("password"), blank=True, default="")
+    token = EncryptedTextField(
+        _("API token"),
+        blank=True,
+        default="",
+        help_text=_("3x-ui from version 3 on: used instead of a password."),
+    )
+    totp_secret = EncryptedTextField(
+        _("secret of the second factor"),
+        blank=True,
+        default="",
+        help_text=_("3x-ui: the text behind the QR code, where its administrator signs in with a code."),
+    )
+    verify_tls = models.BooleanField(_("check the certificate"), default=True)
+    inbounds = models.JSONField(
+        _("inbounds"),
+        default=dict,
+        blank=True,
+        validators=[require_inbounds],
+        help_text=_(
+            'Those to sell, by protocol: {"vless": ["VLESS TCP REALITY"]}. Empty: all the panel has.'
+        ),
+    )
+    public_host = models.CharField(
+        _("host of the keys"),
+        max_length=255,
+        blank=True,
+        help_text=_("Where customers connect to, if that is another host than the panel's. 3x-ui only."),
+    )
+    location = models.CharField(_("location shown to customers"), max_length=60, blank=True)
+    groups = models.ManyToManyField(PanelGroup, related_name="panels", verbose_name=_("groups"))
+    capacity = models.PositiveIntegerField(_("capacity"), default=0, help_text=_("Accounts; 0: no limit."))
+    weight = models.PositiveSmallIntegerField(
+        _("weight"),
+        default=1,
+        validators=[MinValueValidator(1)],
+        help_text=_("A panel of weight 2 gets twice as many customers as one of weight 1."),
+    )
+    monthly_cost = models.DecimalField(
+        _("monthly cost"), max_digits=10, decimal_places=2, default=0, validators=[MinValueValidator(0)]
+    )
+    cost_currency = models.CharField(
+        _("currency"), max_length=4, default="RUB", choices=[(code, code) for code in ("RUB", "USD", "EUR")]
+    )
+    holds_changes = models.BooleanField(
+        _("hold what a full sync finds"),
+        default=False,
+        help_text=_("Differences wait for staff to approve them instead of being repaired at once."),
+    )
+    load = models.PositiveIntegerField(_("accounts placed"), default=0, editable=False)
+    state = models.CharField(_("state"), max_length=8, choices=State, default=State.OPEN)
+    is_up = models.BooleanField(_("answers"), default=True, editable=False)
+    up_changed_at = models.DateTimeField(null=True, editable=False)
+    seen_at = models.DateTimeField(_("last answer"), null=True, editable=False)
+    error = models.TextField(_("last error"), blank=True, editable=False)
+    version = models.CharField(_("version"), max_length=40, blank=True, editable=False)
+    # Which of the API's forms it speaks, as the driver found out; empty where its kind has only one.
+    dialect = models.CharField(_("dialect"), max_length=12, blank=True, editable=False)
+    guard = models.CharField(
+        _("contract test"), max_length=8, choices=Guard, default=Guard.UNTESTED, editable=False
+    )
+    guard_at = models.DateTimeField(_("last contract test"), null=True, editable=False)
+    guard_report = models.JSONField(default=dict, editable=False)
+    figures = models.JSONField(_("figures"), default=dict, editable=False)
+    figures_at = models.DateTimeField(null=True, editable=False)
+    synced_at = models.DateTimeField(_("last full sync"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("panel")
+        verbose_name_plural = _("panels")
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["base_url", "username"], name="panel_address_and_admin_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def may_be_called(self) -> bool:
+        """Whether there is any use in calling it now; one that is lost may still let us remove accounts."""
+        return self.is_up and self.state != self.State.OFF
