@@ -3,6 +3,7 @@
 Only proofs use this. Each bug takes one promise out of the code as it is imported, in this process alone.
 """
 
+import asyncio
 import os
 import sys
 import uuid
@@ -23,6 +24,9 @@ def confirm_before_storing() -> None:
         if payloads:
             self._offset = max(payload["update_id"] for payload in payloads) + 1
             await self._request.post(f"{_base()}/getUpdates?offset={self._offset}&limit=1&timeout=0")
+            await asyncio.sleep(
+                0.3
+            )  # as a busy process would; else a kill would meet this moment by luck only
         return payloads
 
     Poller._fetch = fetch_and_confirm  # type: ignore[method-assign]
