@@ -8,8 +8,9 @@ class VpnpanelConfig(AppConfig):
 
     def ready(self) -> None:
         from core import jobs, retention
-        from vpnpanel import checkup, sync
+        from vpnpanel import checkup, sync, usage
 
         jobs.register(checkup.KIND, checkup.step)
         jobs.register(sync.KIND, sync.step)
         retention.register("full syncs", sync.remove_runs)
+        retention.register("traffic by day", usage.remove_days)

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from core import claims, clock
 from notifications.services import tell
+from vpnpanel import usage
 from vpnpanel.calls import Result
 from vpnpanel.errors import PanelDown
 from vpnpanel.models import Access, PanelAccount
@@ -91,8 +92,11 @@ def _problem(plan: Plan, results: list[Result]) -> tuple[str, bool] | None:
 def _settle_accounts(plan: Plan, results: list[Result]) -> list[PanelAccount]:
     keys = [result.work.account.pk for result in results]
     rows = {row.pk: row for row in PanelAccount.objects.select_for_update().filter(pk__in=keys)}
+    before = sum(row.used_bytes for row in rows.values())
     for result in results:
         _settle(rows[result.work.account.pk], result, plan.access.generation)
+    growth = sum(row.used_bytes for row in rows.values()) - before
+    usage.note_growth({plan.access.pk: growth}, at=clock.now())
     return list(rows.values())
 
 

@@ -5,6 +5,7 @@ Costs a fixed number of queries per page of accounts, however many there are.
 """
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,7 @@ from core.jobs import Step
 from core.models import Job
 from core.retention import delete_in_batches
 from core.services import require_installation
-from vpnpanel import backlog
+from vpnpanel import backlog, usage
 from vpnpanel.connections import driver_for
 from vpnpanel.drivers.base import Observed, Page
 from vpnpanel.errors import PanelError, PanelRefused
@@ -112,6 +113,7 @@ def _observe(panel: Panel, shown: dict[str, Observed], began_at: datetime) -> tu
     rows = list(mine.select_for_update(of=("self",), no_key=True).order_by("pk"))
     used = used_in_all([row.access for row in rows])
     changed, seen, returned, drifted = [], [], [], []
+    growth: Counter[int] = Counter()
     now = clock.now()
     for row in rows:
         if row.observed_at is not None and row.observed_at >= began_at:
@@ -125,11 +127,13 @@ def _observe(panel: Panel, shown: dict[str, Observed], began_at: datetime) -> tu
         before = row.used_bytes
         if take_in(row, shown[row.name]):
             changed.append(row)
+            growth[row.access_id] += row.used_bytes - before
         total = used.get(row.access_id, 0) + row.used_bytes - before
         if differs(row.access, row, shown[row.name], used_in_all=total, at=now):
             drifted.append(row.access_id)
     PanelAccount.objects.bulk_update(changed, FIELDS)
     PanelAccount.objects.filter(pk__in=seen).update(observed_at=began_at)
+    usage.note_growth(growth, at=began_at)
     if returned:
         PanelAccount.objects.filter(pk__in=returned).update(placement=Placement.LEAVING, gone_at=None)
     return len(rows), drifted

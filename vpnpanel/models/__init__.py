@@ -3,10 +3,12 @@
 from vpnpanel.models.accesses import LATE_AFTER, Access, PanelAccount
 from vpnpanel.models.panels import Panel, PanelGroup, require_inbounds, require_web_address
 from vpnpanel.models.syncs import SyncRun
+from vpnpanel.models.usage import AccessUsage
 
 __all__ = [
     "LATE_AFTER",
     "Access",
+    "AccessUsage",
     "Panel",
     "PanelAccount",
     "PanelGroup",

@@ -44,6 +44,7 @@ class Access(Claimable):
     announce = models.BooleanField(default=False, editable=False)
     changed_at = models.DateTimeField(_("changed"), auto_now_add=True)
     applied_at = models.DateTimeField(_("applied"), null=True)
+    first_used_at = models.DateTimeField(_("first traffic seen"), null=True, editable=False)
     attempts = models.PositiveIntegerField(_("failed attempts"), default=0)
     next_try_at = models.DateTimeField(_("next try"), null=True)
     error = models.TextField(_("last error"), blank=True)
