@@ -39,6 +39,20 @@ class ExtendForm(ReasonForm):
     field_order = ("days", "reason", "form_uuid")
 
 
+class RotateForm(ActForm):
+    LINK, WITH_KEYS = "link", "keys"
+
+    what = forms.ChoiceField(
+        label=_("What is replaced"),
+        widget=forms.RadioSelect,
+        initial=LINK,
+        choices=[
+            (LINK, _("Only the link: apps that have fetched keys go on working with them")),
+            (WITH_KEYS, _("The link and the keys: every device needs the new link to get through again")),
+        ],
+    )
+
+
 def new_end(subscription: Subscription, values: dict[str, Any]) -> list[Change]:
     if "days" not in values:
         return []
@@ -74,7 +88,10 @@ def enable(subscription: Subscription, values: dict[str, Any], actor: str) -> An
 
 
 def rotate_link(subscription: Subscription, values: dict[str, Any], actor: str) -> Any:
-    services.rotate_link(subscription.pk, actor=actor)
+    with_keys = values["what"] == RotateForm.WITH_KEYS
+    services.rotate_link(subscription.pk, actor=actor, keys=with_keys)
+    if with_keys:
+        return _("The customer has a new link; the old keys are taken off the panels now.")
     return _("The customer has a new link; the old one answers nothing from now on.")
 
 
@@ -111,6 +128,7 @@ ACTS = (
         about=_("The customer gets a new link and is told; the old one stops working in their app."),
         permission=CHANGE,
         run=rotate_link,
+        form=RotateForm,
         icon="link",
     ),
     Act(

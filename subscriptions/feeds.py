@@ -66,6 +66,7 @@ _COLUMNS = (
     "user__banned_at",
     "access__traffic_limit",
     "access__generation",
+    "access__key_epoch",
 )
 
 

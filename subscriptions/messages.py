@@ -89,7 +89,11 @@ def _access_ready(user: User, context: Context) -> Rendered:
 
 def _link_rotated(user: User, context: Context) -> Rendered:
     heading = _("Your link was replaced")
-    advice = _("The old link no longer answers. Put the new one into your app.")
+    advice = (
+        _("The old link and its keys no longer work. Put the new link into the app on each of your devices.")
+        if context.get("keys")
+        else _("The old link no longer answers. Put the new one into your app.")
+    )
     return key_card(_find(context).link, f"🔑 <b>{heading}</b>\n{advice}")
 
 

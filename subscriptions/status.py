@@ -113,7 +113,7 @@ def read(subscription: Subscription, customer: User, *, now: datetime) -> Readin
     accounts = list(
         PanelAccount.objects.filter(access_id=access.pk)
         .order_by("id")
-        .only("placement", "links", "used_bytes", "observed_status", "applied_generation")
+        .only("placement", "links", "used_bytes", "observed_status", "applied_generation", "key_epoch")
     )
     used = sum(account.used_bytes for account in accounts)
     links = _working_links(access, accounts)
@@ -137,14 +137,16 @@ def _working_links(access: Access, accounts: Iterable[PanelAccount]) -> tuple[st
     """Return the links the panels serve, each once.
 
     A change under way does not stop a link that works; one that comes back from a stop (paid again, enabled
-    again) works only once the panel has it, so that it is not promised before.
+    again) works only once the panel has it, so that it is not promised before. Keys that are about to be
+    changed are not handed out any more: an app would hold dead ones until it asks again.
     """
     links: dict[str, None] = {}
     for account in accounts:
         is_current = account.applied_generation == access.generation
-        if account.placement == PanelAccount.Placement.SERVING and (
-            is_current or account.observed_status == WORKS
-        ):
+        is_served = (
+            account.placement == PanelAccount.Placement.SERVING and account.key_epoch == access.key_epoch
+        )
+        if is_served and (is_current or account.observed_status == WORKS):
             links.update(dict.fromkeys(account.links))
     return tuple(links)
 

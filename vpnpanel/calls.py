@@ -10,8 +10,8 @@ from threading import Lock
 
 from core import clock
 from vpnpanel.connections import driver_for
-from vpnpanel.drivers.base import Desired, Observed, PanelDriver
-from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelError
+from vpnpanel.drivers.base import Desired, Observed, PanelDriver, RotatesKeys
+from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelError, PanelRefused
 from vpnpanel.models import Panel
 from vpnpanel.outages import look
 from vpnpanel.placement import Plan, Work
@@ -88,11 +88,22 @@ def _call(work: Work, driver: PanelDriver) -> Observed | None:
         driver.remove_account(work.account.name)
         return None
     try:
-        return driver.put_account(work.account.name, work.desired, is_new=work.account.serving_at is None)
+        return _put(work, work.desired, driver)
     except AccountMissing:
         if work.desired.is_enabled:
             raise
         return None  # nobody gets through, which is what was wanted
+
+
+def _put(work: Work, desired: Desired, driver: PanelDriver) -> Observed:
+    if work.rotates:
+        if not isinstance(driver, RotatesKeys):
+            raise PanelRefused("this kind of panel cannot change the keys of an account")
+        try:
+            return driver.rotate_account(work.account.name, desired)
+        except AccountMissing:
+            pass  # whatever is made now has keys that nobody knows yet
+    return driver.put_account(work.account.name, desired, is_new=work.account.serving_at is None)
 
 
 def _mismatch(desired: Desired | None, observed: Observed | None) -> AccountFailed | None:

@@ -25,10 +25,14 @@ KEPT_RULE = "panel accounts after the end"
 
 @dataclass(frozen=True)
 class Work:
-    """One call to make: bring the account to `desired`, or remove it where that is None."""
+    """One call to make: bring the account to `desired`, or remove it where that is None.
+
+    `rotates`: the account is to have the keys of `desired.credentials`, and no others any more.
+    """
 
     account: PanelAccount
     desired: Desired | None
+    rotates: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,8 @@ def _join(access: Access, installation: Installation) -> PanelAccount:
                 panel=panel,
                 name=_new_name(installation),
                 credentials=Credentials.fresh().written,
+                credentials_epoch=access.key_epoch,
+                key_epoch=access.key_epoch,
             )
             account.save(force_insert=True)
             return account
@@ -131,9 +137,11 @@ def _new_name(installation: Installation) -> str:
 def _work(access: Access, account: PanelAccount, note: str, now: datetime) -> Work:
     if not account.is_live:
         return Work(account, None)
+    _make_keys(access, account)
     return Work(
         account,
-        Desired(
+        rotates=account.key_epoch != access.key_epoch,
+        desired=Desired(
             is_enabled=access.is_wanted(now),
             until=access.until,
             traffic_limit=limit_on_panel(access, account, used_in_all([access]).get(access.pk, 0)),
@@ -142,6 +150,15 @@ def _work(access: Access, account: PanelAccount, note: str, now: datetime) -> Wo
             devices=access.devices,
         ),
     )
+
+
+def _make_keys(access: Access, account: PanelAccount) -> None:
+    """Make other keys where that was asked for, once: a repeated call tells the panel the same ones."""
+    if account.credentials_epoch == access.key_epoch:
+        return
+    account.credentials = Credentials.fresh().written
+    account.credentials_epoch = access.key_epoch
+    account.save(update_fields=["credentials", "credentials_epoch"])
 
 
 def used_in_all(accesses: list[Access]) -> dict[int, int]:

@@ -94,13 +94,14 @@ def _settle_accounts(plan: Plan, results: list[Result]) -> list[PanelAccount]:
     rows = {row.pk: row for row in PanelAccount.objects.select_for_update().filter(pk__in=keys)}
     before = sum(row.used_bytes for row in rows.values())
     for result in results:
-        _settle(rows[result.work.account.pk], result, plan.access.generation)
+        _settle(rows[result.work.account.pk], result, plan.access)
     growth = sum(row.used_bytes for row in rows.values()) - before
     usage.note_growth({plan.access.pk: growth}, at=clock.now())
     return list(rows.values())
 
 
-def _settle(row: PanelAccount, result: Result, generation: int) -> None:
+def _settle(row: PanelAccount, result: Result, read: Access) -> None:
+    """Put down how a call ended. `read` is the access as it was before the call."""
     row.error = str(result.error) if result.error else ""
     if result.observed is not None:
         # A full sync that looked meanwhile has counted the traffic already, and perhaps later.
@@ -110,7 +111,7 @@ def _settle(row: PanelAccount, result: Result, generation: int) -> None:
     elif result.error is None:
         row.observed_status, row.links, row.observed_at = MISSING, [], result.at
     if result.error is None:
-        row.applied_generation = generation
+        row.applied_generation, row.key_epoch = read.generation, read.key_epoch
         if result.work.desired is None:
             row.placement, row.gone_at = Placement.GONE, result.at
         elif result.observed is not None:
@@ -121,6 +122,7 @@ def _settle(row: PanelAccount, result: Result, generation: int) -> None:
             "observed_at",
             "error",
             "applied_generation",
+            "key_epoch",
             "placement",
             "gone_at",
             "serving_at",

@@ -86,6 +86,15 @@ def change_access(access_id: int, **terms: Any) -> None:
     nudge(RECONCILE, access_id)
 
 
+def rotate_keys(access_id: int) -> None:
+    """Have every account of the access get other keys; whoever holds the old ones is cut off.
+
+    Each call makes other keys, once on each panel, however often the call to it is repeated.
+    """
+    Access.objects.filter(pk=access_id).update(key_epoch=F("key_epoch") + 1)
+    change_access(access_id)
+
+
 def request_reconcile(access_ids: Iterable[int]) -> int:
     """Have accesses compared with their panels again now; returns how many there are."""
     keys = list(access_ids)

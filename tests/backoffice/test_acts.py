@@ -109,9 +109,15 @@ def test_disabling_and_enabling(client, staff, life):
 
 def test_a_new_link_replaces_the_old_one(client, staff, life):
     old = life.subscription.token
-    client.post(act(life.subscription, "rotate-link"), {"confirm": "1"})
+    client.post(act(life.subscription, "rotate-link"), {"what": "link", "confirm": "1"})
     life.subscription.refresh_from_db()
-    assert life.subscription.token != old
+    assert life.subscription.token != old and life.subscription.access.key_epoch == 0
+
+
+def test_a_new_link_with_new_keys_is_asked_for(client, staff, life):
+    client.post(act(life.subscription, "rotate-link"), {"what": "keys", "confirm": "1"})
+    life.subscription.access.refresh_from_db()
+    assert life.subscription.access.key_epoch == 1 and life.subscription.access.is_dirty
 
 
 def test_reconciling_marks_the_access_at_the_first_press(client, staff, life):

@@ -158,6 +158,18 @@ class PanelDriver(ABC):
         """Give connections back."""
 
 
+class RotatesKeys(ABC):
+    """A panel that can give an account other keys, so that whoever holds the old ones is cut off."""
+
+    @abstractmethod
+    def rotate_account(self, name: str, desired: Desired) -> Observed:
+        """Make the account as desired, under the keys of `desired.credentials` alone.
+
+        Safe to repeat: an account that has those keys already only gets its terms. Also for one that is
+        switched off, which stays off. Returns what the panel shows afterwards. Raises AccountMissing.
+        """
+
+
 class ListsInbounds(ABC):
     """A panel whose entrances can be listed, so that a mistyped one is found before anything is sold."""
 

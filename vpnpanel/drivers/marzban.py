@@ -11,7 +11,17 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
-from vpnpanel.drivers.base import Desired, Figures, ListsInbounds, Observed, Page, PanelAddress, PanelDriver
+from vpnpanel.drivers.base import (
+    Credentials,
+    Desired,
+    Figures,
+    ListsInbounds,
+    Observed,
+    Page,
+    PanelAddress,
+    PanelDriver,
+    RotatesKeys,
+)
 from vpnpanel.drivers.links import usable_links
 from vpnpanel.drivers.marzban_api import AnswerLost, MarzbanApi, NameTaken
 from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelRefused
@@ -41,7 +51,7 @@ class _Rows:
     broken: int = 0
 
 
-class MarzbanDriver(PanelDriver, ListsInbounds):
+class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys):
     """A Marzban panel under an administrator of the shop's own, who sees only the shop's accounts."""
 
     def __init__(self, address: PanelAddress, *, read_seconds: float) -> None:
@@ -85,6 +95,21 @@ class MarzbanDriver(PanelDriver, ListsInbounds):
         if desired.is_enabled and not shown.links:  # trap 1
             raise PanelRefused(f"account {name} got no usable link: check the panel's inbounds and hosts")
         return shown
+
+    def rotate_account(self, name: str, desired: Desired) -> Observed:
+        # Revoking also ends the links to the panel's own feed, which an adopted customer may hold, but it
+        # makes other keys each time. So the keys are ours, and an account that has them is left alone.
+        if desired.credentials is None:
+            raise PanelRefused(f"account {name}: no keys were made for it")
+        user = _whole(self._api.read(f"/api/user/{name}"), "proxies")
+        proxies = _with_keys(user["proxies"], desired.credentials)
+        if proxies == user["proxies"]:
+            return self._change(name, desired)
+        self._api.call("POST", f"/api/user/{name}/revoke_sub")
+        served = self.inbounds()  # naming a protocol that the panel gave up would refuse all of it
+        return self._change(
+            name, desired, proxies={key: keys for key, keys in proxies.items() if key in served}
+        )
 
     def remove_account(self, name: str) -> None:
         # Deleting an ownerless account fails half-way and leaves its key working (trap 4), so it is
@@ -144,10 +169,12 @@ class MarzbanDriver(PanelDriver, ListsInbounds):
                 raise
             return self._create(name, desired)
 
-    def _change(self, name: str, desired: Desired) -> Observed:
-        # Never `proxies`: that would replace the customer's keys (trap 6). Always `status`: an account
-        # that was disabled or limited stays so whatever else is changed.
+    def _change(self, name: str, desired: Desired, proxies: dict[str, Any] | None = None) -> Observed:
+        # No `proxies` but to rotate: they would replace the customer's keys (trap 6). Always `status`: an
+        # account that was disabled or limited stays so whatever else is changed.
         terms = _terms(desired) | {"status": "active" if desired.is_enabled else "disabled"}
+        if proxies:
+            terms["proxies"] = proxies
         if desired.is_enabled:  # a mistyped inbound must not keep anybody from being cut off
             terms["inbounds"] = self._inbounds_to_sell()
         return _observed(self._api.call("PUT", f"/api/user/{name}", json=terms))
@@ -239,6 +266,14 @@ def _terms(desired: Desired) -> dict[str, Any]:
 def _credentials(protocol: str) -> dict[str, str]:
     """Ask for generated keys; the panel leaves the flow out where an inbound has none."""
     return {"flow": "xtls-rprx-vision"} if protocol == "vless" else {}
+
+
+def _with_keys(proxies: Any, keys: Credentials) -> dict[str, Any]:
+    """Return all of an account's protocols under these keys; flow and cipher stay."""
+    if not isinstance(proxies, dict) or not all(isinstance(each, dict) for each in proxies.values()):
+        raise PanelDown("the panel's list of protocols cannot be read")
+    own = {"vless": {"id": keys.uuid}, "vmess": {"id": keys.uuid}}
+    return {name: {**kept, **own.get(name, {"password": keys.password})} for name, kept in proxies.items()}
 
 
 def _observed(user: Any) -> Observed:

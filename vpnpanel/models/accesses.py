@@ -37,6 +37,8 @@ class Access(Claimable):
     location = models.CharField(
         _("wanted location"), max_length=60, blank=True, help_text=_("As chosen by the customer. Empty: any.")
     )
+    # Raised to have all its accounts get other keys.
+    key_epoch = models.PositiveIntegerField(_("times the keys were changed"), default=0)
     generation = models.PositiveIntegerField(_("generation"), default=1)
     applied_generation = models.PositiveIntegerField(_("applied generation"), default=0)
     is_dirty = models.BooleanField(_("to be applied"), default=True)
@@ -96,6 +98,9 @@ class PanelAccount(models.Model):
     observed_limit = models.PositiveBigIntegerField(_("limit on the panel, bytes"), default=0)
     # Keys we made ourselves before the panel was called (JSON), for kinds of panels that are told them.
     credentials = EncryptedTextField(default="", blank=True, editable=False)
+    # Which of the access's key epochs those were made for, and which one the panel is known to have.
+    credentials_epoch = models.PositiveIntegerField(default=0, editable=False)
+    key_epoch = models.PositiveIntegerField(default=0, editable=False)
     links = models.JSONField(default=list)
     # The panel's traffic counter at the last look, in bytes; `used_bytes` grows on when it is reset.
     counter = models.PositiveBigIntegerField(default=0)

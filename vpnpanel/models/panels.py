@@ -88,6 +88,12 @@ class Panel(models.Model):
         default="",
         help_text=_("3x-ui: the text behind the QR code, where its administrator signs in with a code."),
     )
+    webhook_secret = EncryptedTextField(
+        _("secret of its webhooks"),
+        blank=True,
+        default="",
+        help_text=_("Marzban: the WEBHOOK_SECRET of its settings. Empty: its webhooks are not listened to."),
+    )
     verify_tls = models.BooleanField(_("check the certificate"), default=True)
     inbounds = models.JSONField(
         _("inbounds"),
