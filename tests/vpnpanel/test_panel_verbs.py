@@ -1,14 +1,10 @@
-"""What staff do to panels: by verb, by job, and from the command line."""
-
-import io
+"""What staff do to panels: by verb and by job."""
 
 import pytest
-from django.core.management import CommandError, call_command
 
 from accounts.models import AuditEvent
 from core import jobs
 from core.models import Job
-from tests.vpnpanel.wanted import account_of, want_access
 from vpnpanel import services
 from vpnpanel.errors import PanelDown, PanelRefused, PanelUnfit
 from vpnpanel.models import Panel, PanelGroup
@@ -26,12 +22,6 @@ def fields(marzban, **changes):
         "actor": "olga",
     }
     return given | changes
-
-
-def manage(*arguments: str) -> str:
-    out = io.StringIO()
-    call_command("panels", *arguments, stdout=out, stderr=out)
-    return out.getvalue()
 
 
 def test_panel_is_taken_into_service_once_it_answered(marzban):
@@ -121,45 +111,3 @@ def test_check_job_lets_waiting_accesses_go_on(panel, marzban):
     jobs.run_due()
     panel.refresh_from_db()
     assert panel.is_up
-
-
-def test_command_adds_lists_checks_syncs_and_reconciles(marzban, monkeypatch):
-    monkeypatch.setenv("PANEL_PASSWORD", marzban.password)
-    add = ("add", "--name", "nl-1", "--url", marzban.address, "--username", "shop")
-    for _ in range(2):
-        assert "in service" in manage(*add, "--password-env", "PANEL_PASSWORD")
-    access = want_access()
-    assert "0 accesses still wait" in manage("reconcile")
-    assert "VLESS TCP REALITY" in manage("check", "nl-1")
-    assert "'accounts': 1" in manage("sync")
-    assert manage("list").split("\t")[:4] == ["nl-1", "open", "up", "1"]
-    marzban.emu("POST", "lose", username=account_of(access).name)
-    manage("reconcile", str(access.pk))
-    assert marzban.users()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (
-            ("add", "--name", "x", "--url", "http://127.0.0.1:9", "--username", "a", "--password", "b"),
-            "127.0.0.1",
-        ),
-        (("add", "--name", "x", "--url", "u", "--username", "a", "--password-env", "NOT_SET"), "NOT_SET"),
-        (("add", "--name", "x", "--url", "u", "--username", "a", "--password", "b", "--group", "no"), "no"),
-        (("check", "nobody"), "nobody"),
-        (("sync", "nobody"), "nobody"),
-    ],
-)
-def test_command_says_what_is_wrong(arguments, words):
-    with pytest.raises(CommandError, match=words):
-        manage(*arguments)
-
-
-def test_command_fails_when_a_panel_is_away_or_an_access_is_not_applied(panel, marzban):
-    access = want_access()
-    marzban.outage(True)
-    with pytest.raises(CommandError, match="1 of the panels"):
-        manage("check")
-    with pytest.raises(CommandError, match=f"Not applied: {access.pk}"):
-        manage("reconcile", str(access.pk))
