@@ -26,7 +26,7 @@ from core.models import Job, RetentionRule, ServiceHealth
 from core.staff import page_of
 from notifications.models import OutboxMessage
 from referrals.models import Referral
-from subscriptions.models import Grant, Plan, Subscription
+from subscriptions.models import ClientApp, Grant, Plan, Subscription
 from telegram_bot.models import Update
 from vpnpanel.models import Access, Panel, PanelAccount, PanelGroup, SyncRun
 
@@ -94,6 +94,7 @@ def sidebar(request: HttpRequest) -> list[Item]:
         {
             "title": _("Bot"),
             "items": [
+                item(_("Apps"), ClientApp, "install_mobile"),
                 item(_("Inbox"), Update, "inbox", "updates"),
                 item(_("Outbox"), OutboxMessage, "outbox", "messages"),
                 item(_("Outside services"), ServiceHealth, "cloud", "services"),

@@ -5,7 +5,6 @@ Format and headers as the apps read them: Happ's developer notes and the Clash c
 """
 
 import base64
-import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -16,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from core import clock
 from subscriptions import status
+from subscriptions.contacts import support_url
 from subscriptions.models import Subscription
 from subscriptions.status import Reading, State
 from subscriptions.tokens import hash_of
@@ -82,16 +82,9 @@ def _headers(subscription: Subscription, reading: Reading) -> dict[str, str]:
         "profile-update-interval": str(hours),
         "content-disposition": content_disposition_header(True, settings.SHOP_NAME) or "attachment",
     }
-    if support := _support_url(settings.SUPPORT_CONTACT):
+    if support := support_url():
         headers["support-url"] = support
     return headers
-
-
-def _support_url(contact: str) -> str:
-    """Return the web address of a support contact given as @name, t.me/name or an address; empty if none."""
-    if match := re.fullmatch(r"(?:@|(?:https?://)?t\.me/)(\w{4,32})", contact):
-        return f"https://t.me/{match[1]}"
-    return contact if re.fullmatch(r"https?://[!-~]+", contact) else ""
 
 
 def reasons(state: State) -> tuple[str, ...]:

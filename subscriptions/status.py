@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from accounts.models import User
 from core import clock
 from core.clock import DAY
-from subscriptions.models import Plan, Subscription, TrialUse
+from subscriptions.models import Conditions, Plan, Subscription, TrialUse
 from subscriptions.services.trials import identity_hash
 from vpnpanel.models import Access, PanelAccount
 
@@ -61,6 +61,12 @@ class CustomerStatus:
     used_bytes: int = 0
     traffic_limit: int = 0
     devices: int = 0
+    device_mode: str = Conditions.DeviceMode.OFF
+
+    @property
+    def is_strict_on_devices(self) -> bool:
+        """Whether only apps that tell which device they are on are served."""
+        return self.device_mode == Conditions.DeviceMode.STRICT
 
     @property
     def days_left(self) -> int:
@@ -104,6 +110,7 @@ def of(customer: User) -> CustomerStatus:
         used_bytes=reading.used_bytes,
         traffic_limit=subscription.access.traffic_limit,
         devices=subscription.access.devices,
+        device_mode=subscription.device_mode,
     )
 
 

@@ -30,6 +30,7 @@ SIGN = re.compile(r"^\s+|\s+$|\n|[\u2190-\u2bff‹\U0001f300-\U0001faff]")
 # Names, and what people type or read in a program as it stands.
 NAMES = {"VPN", "Telegram", "ID", "QR", "cron", "expires", "expire_seconds", "subscription"}
 NAMES |= {"vless", "VLESS", "TCP", "REALITY", "HTTP", "API", "sale", "order", "ui"}
+NAMES |= {"happ", "base"}  # as in happ:// and base64
 NAMES |= {"Marzban", "WEBHOOK_SECRET"}
 ADDRESS = re.compile(r"https?://\S+")
 

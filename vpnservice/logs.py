@@ -11,6 +11,7 @@ import structlog
 SECRETS = (
     (re.compile(r"bot\d+:[\w-]+"), "bot<token>"),
     (re.compile(r"/s/[\w-]{10,}"), "/s/<token>"),
+    (re.compile(r"/open/([\w-]+)/[\w-]{10,}"), r"/open/\1/<token>"),
     (
         re.compile(
             r"(?i)(authorization|password|x-webhook-secret)(['\"]?\s*[:=]\s*['\"]?)(bearer\s+)?[^\s'\",&}]+"

@@ -1,7 +1,19 @@
 """What customers hold, on which terms, and the grants that moved its end."""
 
+from subscriptions.models.apps import AppPlace, ClientApp, Platform
 from subscriptions.models.grants import Grant, TakeBack
 from subscriptions.models.plans import MOST_DAYS, Conditions, Plan
 from subscriptions.models.subscriptions import Subscription, TrialUse
 
-__all__ = ["MOST_DAYS", "Conditions", "Grant", "Plan", "Subscription", "TakeBack", "TrialUse"]
+__all__ = [
+    "MOST_DAYS",
+    "AppPlace",
+    "ClientApp",
+    "Conditions",
+    "Grant",
+    "Plan",
+    "Platform",
+    "Subscription",
+    "TakeBack",
+    "TrialUse",
+]

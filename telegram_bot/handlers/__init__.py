@@ -19,6 +19,7 @@ from telegram_bot.screens import Shown
 Handler = Callable[[User, str], Shown]
 
 ORDER_PREFIX = "order_"
+STARTS = ("plans", "connect", "key", "help")
 
 
 def show(name: str) -> Handler:
@@ -30,7 +31,12 @@ def show_menu(customer: User, argument: str) -> Shown:
 
 
 def start(customer: User, argument: str) -> Shown:
-    """Show the menu; whoever comes back from the page to pay (`order_<number>`) sees their order."""
+    """Show the menu; whoever comes back from the page to pay (`order_<number>`) sees their order.
+
+    The customer's page leads to one of the STARTS.
+    """
+    if argument in STARTS:
+        return Shown(argument)
     order = argument.removeprefix(ORDER_PREFIX)
     if order == argument or number_in(order) is None:
         return Shown("menu")

@@ -1,5 +1,7 @@
 """What several screens share: buttons, bytes, where to write."""
 
+from urllib.parse import urlsplit
+
 from django.conf import settings
 from django.utils import formats
 from django.utils.html import escape
@@ -33,6 +35,11 @@ def connect_button() -> Button:
 
 def help_button() -> Button:
     return Button(_("💬 Help"), action="help")
+
+
+def may_be_button(address: str) -> bool:
+    """Tell whether Telegram takes the address on a button: it refuses hosts without a dot."""
+    return "." in (urlsplit(address).hostname or "")
 
 
 def shown_traffic(used: int, limit: int) -> str:

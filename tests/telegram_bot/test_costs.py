@@ -21,7 +21,7 @@ COSTS = {
     "key": 6,
     "plans": 9,
     "profile": 7,
-    "connect": 6,
+    "connect": 7,
     "language": 4,
     "help": 5,
     "orders": 6,

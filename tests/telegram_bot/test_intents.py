@@ -76,10 +76,10 @@ def test_a_message_without_text_is_answered_too():
 
 
 def test_callback_data_fits_into_64_bytes_for_every_button():
+    from subscriptions.models import Platform
     from telegram_bot.handlers import ACTIONS
-    from telegram_bot.screens.connect import PLATFORMS
 
-    actions = [*ACTIONS, *(f"connect:{code}" for code in PLATFORMS), "language:ru"]
+    actions = [*ACTIONS, *(f"connect:{code}" for code in Platform.values), "language:ru"]
     assert max(len(callback_data(action).encode()) for action in actions) <= 64
 
 

@@ -8,15 +8,16 @@ import pytest
 from django.utils import translation
 
 from core import clock
+from subscriptions.models import ClientApp, Platform
 from subscriptions.status import CustomerStatus, State
 from telegram_bot import screens
 from telegram_bot.screens import SCREENS, Shown, key, menu, order, trial
-from telegram_bot.screens.connect import PLATFORMS
 from telegram_bot.screens.order import Stage
-from tests.factories import make_customer
+from tests.factories import make_customer, make_subscription, serve
 
 CYRILLIC = re.compile(r"[а-яё]", re.I)
-ARGUMENTS = {"connect": ["", *PLATFORMS], "menu": ["", "unknown"]}
+PLATFORMS = [platform.value for platform in Platform]
+ARGUMENTS = {"connect": ["", *PLATFORMS, "ios:v2raytun", "ios:of-an-old-catalogue"], "menu": ["", "unknown"]}
 EVERY = [(name, argument) for name in SCREENS for argument in ARGUMENTS.get(name, [""])]
 
 
@@ -113,6 +114,44 @@ def test_menu_says_in_other_words_where_a_customer_stands(state):
         menu.render(dataclasses.replace(values, state=other)).text for other in State if other is not state
     }
     assert state in (State.NONE, State.BANNED) or menu.render(values).text not in texts
+
+
+def buttons_of(rendered) -> list:
+    return [button for row in rendered.buttons for button in row]
+
+
+def test_the_guide_hands_the_link_over_through_our_page(db, settings):
+    settings.PUBLIC_BASE_URL = "https://vpn.example.com"
+    subscription = make_subscription()
+    shown = Shown("connect", "android")
+    assert not any("/open/" in button.url for button in buttons_of(screens.render(subscription.user, shown)))
+    serve(subscription)
+    buttons = buttons_of(screens.render(subscription.user, shown))
+    assert f"https://vpn.example.com/open/happ/{subscription.token}" in [button.url for button in buttons]
+    assert subscription.link in [button.copy for button in buttons]
+    assert [button.label for button in buttons if button.action.startswith("connect:")] == [
+        "v2RayTun",
+        "Hiddify",
+        "v2rayNG",
+    ]
+
+
+def test_telegram_gets_no_button_it_would_refuse(db, settings):
+    settings.PUBLIC_BASE_URL = "http://localhost:8000"
+    subscription = make_subscription()
+    serve(subscription)
+    buttons = buttons_of(screens.render(subscription.user, Shown("connect", "ios")))
+    assert not any("localhost" in button.url for button in buttons) and any(button.copy for button in buttons)
+
+
+def test_the_guide_shows_what_staff_offer(db):
+    ClientApp.objects.filter(code="happ").update(is_enabled=False)
+    customer = make_customer()
+    assert "v2RayTun" in screens.render(customer, Shown("connect", "ios")).text
+    labels = [button.label for button in buttons_of(screens.render(customer, Shown("connect")))]
+    assert "🍏 iPhone, iPad" in labels and "📺 Android TV" in labels
+    ClientApp.objects.all().delete()
+    assert_fits(screens.render(customer, Shown("connect")))
 
 
 def test_a_banned_customer_sees_why_not_what(db, settings):
