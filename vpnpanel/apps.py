@@ -8,9 +8,10 @@ class VpnpanelConfig(AppConfig):
 
     def ready(self) -> None:
         from core import jobs, retention
-        from vpnpanel import checkup, sync, usage
+        from vpnpanel import checkup, findings, sync, usage
 
         jobs.register(checkup.KIND, checkup.step)
         jobs.register(sync.KIND, sync.step)
         retention.register("full syncs", sync.remove_runs)
         retention.register("traffic by day", usage.remove_days)
+        retention.register("findings of full syncs", findings.remove_old)

@@ -20,6 +20,17 @@ def mark_drifted(access_ids: list[int], *, before: datetime) -> int:
     return settled.update(is_dirty=True, next_try_at=None) if access_ids else 0
 
 
+def mark_to_set(accounts: list[PanelAccount], *, before: datetime) -> int:
+    """Have accounts told their terms once more, also where the panel's staff approve what syncs find.
+
+    For what follows from our own arithmetic. Accesses changed after `before` are left alone. Returns how many
+    accesses that is.
+    """
+    if accounts:
+        PanelAccount.objects.filter(pk__in=[account.pk for account in accounts]).update(applied_generation=0)
+    return mark_drifted([account.access_id for account in accounts], before=before)
+
+
 def release(panel: Panel) -> int:
     """Let what waits for this panel be tried at once; return how many accesses that is."""
     waiting = Access.objects.filter(is_dirty=True, next_try_at__isnull=False)

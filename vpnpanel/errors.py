@@ -33,3 +33,7 @@ class PanelUnfit(ShopError):
 
 class NoPanel(ShopError):
     """No panel of the groups is open, answering and below its capacity."""
+
+
+class NothingHeld(ShopError):
+    """What was to be decided on is decided, or settled otherwise."""

@@ -1,6 +1,4 @@
-"""What a look at a panel changes in our picture of an account, and what it should have shown."""
-
-from datetime import datetime
+"""What a look at a panel changes in our picture of an account, and the limit to set there."""
 
 from vpnpanel.drivers.base import Observed
 from vpnpanel.models import Access, PanelAccount
@@ -14,11 +12,13 @@ FIELDS = (
     "used_bytes",
     "online_at",
 )
+# What changes with every gigabyte and nothing else; the rest changes seldom.
+TRAFFIC = frozenset({"counter", "used_bytes", "online_at"})
 MISSING = "missing"
 
 
-def take_in(account: PanelAccount, observed: Observed, *, with_traffic: bool = True) -> bool:
-    """Put what was observed into the row, unsaved; tell whether anything differs."""
+def take_in(account: PanelAccount, observed: Observed, *, with_traffic: bool = True) -> set[str]:
+    """Put what was observed into the row, unsaved; return the fields that changed."""
     before = [getattr(account, field) for field in FIELDS]
     account.observed_status = observed.status
     account.observed_until = observed.until
@@ -27,7 +27,7 @@ def take_in(account: PanelAccount, observed: Observed, *, with_traffic: bool = T
     account.online_at = observed.online_at or account.online_at
     if with_traffic:
         _count(account, observed.counter)
-    return before != [getattr(account, field) for field in FIELDS]
+    return {field for field, value in zip(FIELDS, before, strict=True) if value != getattr(account, field)}
 
 
 def _count(account: PanelAccount, counter: int) -> None:
@@ -42,20 +42,3 @@ def limit_on_panel(access: Access, account: PanelAccount, used_in_all: int) -> i
     if not access.traffic_limit:
         return 0
     return max(1, access.traffic_limit - used_in_all + account.counter)
-
-
-def differs(
-    access: Access, account: PanelAccount, observed: Observed, *, used_in_all: int, at: datetime
-) -> bool:
-    """Tell whether the panel shows something else than the access wants at that time."""
-    is_wanted = access.is_wanted(at)
-    if observed.is_enabled != is_wanted:
-        return True
-    if not is_wanted:
-        return False
-    return (
-        not observed.links
-        or observed.until is None
-        or int(observed.until.timestamp()) != int(access.until.timestamp())
-        or observed.traffic_limit != limit_on_panel(access, account, used_in_all)
-    )

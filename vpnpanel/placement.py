@@ -72,7 +72,8 @@ def make_plan(claimed: Access, installation: Installation) -> Plan:
     if down:
         trouble = f"{', '.join(down)} does not answer"
     note = f"{installation.short} access {access.pk}"
-    works = tuple(_work(access, account, note, now) for account in accounts if account.panel.may_be_called)
+    callable_now = [each for each in accounts if each.panel.may_be_called and not each.is_held(access)]
+    works = tuple(_work(access, account, note, now) for account in callable_now)
     return Plan(access, now, tuple(sorted(works, key=lambda work: work.desired is None)), trouble)
 
 

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from core import claims, clock
 from notifications.services import tell
-from vpnpanel import usage
+from vpnpanel import findings, usage
 from vpnpanel.calls import Result
 from vpnpanel.errors import PanelDown
 from vpnpanel.models import Access, PanelAccount
@@ -97,6 +97,11 @@ def _settle_accounts(plan: Plan, results: list[Result]) -> list[PanelAccount]:
         _settle(rows[result.work.account.pk], result, plan.access)
     growth = sum(row.used_bytes for row in rows.values()) - before
     usage.note_growth({plan.access.pk: growth}, at=clock.now())
+    findings.settle(
+        result.work.account.pk
+        for result in results
+        if result.error is None and result.work.account.panel.holds_changes
+    )
     return list(rows.values())
 
 

@@ -5,43 +5,56 @@ Costs a fixed number of queries per page of accounts, however many there are.
 """
 
 import time
-from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
-
-from django.db import transaction
 
 from core import clock, jobs
 from core.jobs import Step
 from core.models import Job
-from core.retention import delete_in_batches
+from core.retention import BATCH, delete_in_batches
 from core.services import require_installation
-from vpnpanel import backlog, usage
+from vpnpanel import backlog, findings
+from vpnpanel.comparing import Piece, take_piece
 from vpnpanel.connections import driver_for
 from vpnpanel.drivers.base import Observed, Page
 from vpnpanel.errors import PanelError, PanelRefused
-from vpnpanel.models import Access, Panel, PanelAccount, SyncRun
-from vpnpanel.observation import FIELDS, differs, take_in
-from vpnpanel.placement import used_in_all
+from vpnpanel.findings import Found
+from vpnpanel.models import Access, Panel, PanelAccount, SyncFinding, SyncRun
 
 KIND = "panel_sync"
 # A step ends before the job's lease does, though its last page may take the driver's whole time-out.
 STEP_SECONDS = 10.0
+# Rows of one transaction: a kind of panel that answers with everything gives one page of any length.
+PIECE = 100
+# What of a tally is the job's own business; the rest are the run's figures.
+PLACE = ("run", "offset", "kept")
 
 Placement = PanelAccount.Placement
 
 
 @dataclass
 class Tally:
-    """How far a run came. Kept in the job's cursor, so that a page read twice is counted once."""
+    """How far a run came. Kept in the job's cursor, so that a page read twice is counted once.
+
+    `kept` is how many findings were written down of those that are bounded.
+    """
 
     run: int
     offset: int = 0
+    kept: int = 0
     calls: int = 0
     accounts: int = 0
     foreign: int = 0
     drifted: int = 0
+    missing: int = 0
+    returned: int = 0
+    relimited: int = 0
+    held: int = 0
+    unreadable: int = 0
+    findings_left_out: int = 0
 
 
 def sync_panels(asked_by: str = "schedule") -> int:
@@ -60,31 +73,29 @@ def step(job: Job) -> Step:
     if panel.state == Panel.State.OFF:
         raise PanelRefused("the panel is switched off")
     tally = Tally(**job.cursor) if job.cursor else Tally(run=SyncRun.objects.create(panel=panel).pk)
+    run = SyncRun.objects.get(pk=tally.run)
+    run.panel = panel
     try:
-        total, is_last = _read_pages(panel, tally)
+        total, is_last = _read_pages(run, tally)
     except PanelError as failed:
         _keep(tally, error=str(failed))
         raise
-    missing = _finish(panel, tally) if is_last else 0
-    result = {
-        "accounts": tally.accounts,
-        "foreign": tally.foreign,
-        "drifted": tally.drifted,
-        "missing": missing,
-    }
+    if is_last:
+        _finish(run, tally)
+    result = {name: value for name, value in vars(tally).items() if name not in PLACE}
     return Step(cursor=vars(tally), done=tally.offset, total=total, is_last=is_last, result=result)
 
 
-def _read_pages(panel: Panel, tally: Tally) -> tuple[int, bool]:
+def _read_pages(run: SyncRun, tally: Tally) -> tuple[int, bool]:
     """Take in pages from where the tally stands; return the panel's total and whether that was all."""
     give_up_at = time.monotonic() + STEP_SECONDS
-    driver = driver_for(panel)
+    driver = driver_for(run.panel)
     pages = driver.pages(tally.offset)
     try:
         while True:
             began_at = clock.now()
             page = next(pages)
-            take_page(panel, page, began_at, tally)
+            take_page(run, page, began_at, tally)
             tally.offset = min(tally.offset + driver.page_size, page.total)
             if page.is_last or time.monotonic() > give_up_at:
                 return page.total, page.is_last
@@ -92,72 +103,89 @@ def _read_pages(panel: Panel, tally: Tally) -> tuple[int, bool]:
         driver.close()
 
 
-def take_page(panel: Panel, page: Page, began_at: datetime, tally: Tally) -> None:
+def take_page(run: SyncRun, page: Page, began_at: datetime, tally: Tally) -> None:
     """Keep what a page shows of our accounts, and mark the accesses that want something else."""
-    shown = {observed.name: observed for observed in page.accounts}
-    ours, drifted = _observe(panel, shown, began_at)
-    tally.drifted += backlog.mark_drifted(drifted, before=began_at)
-    tally.calls += 1
-    tally.accounts += ours
-    tally.foreign += len(page.accounts) - ours
+    tally.calls += page.calls
+    for some in _pieces(page.accounts):
+        piece = take_piece(run.panel, run, {each.name: each for each in some}, began_at)
+        _count(piece, began_at, tally)
+        tally.accounts += len(piece.own)
+        tally.foreign += sum(each.name not in piece.own for each in some)
+    _note_unreadable(run, page, tally)
     _keep(tally)
 
 
-@transaction.atomic
-def _observe(panel: Panel, shown: dict[str, Observed], began_at: datetime) -> tuple[int, list[int]]:
-    """Write down what is shown; return how many accounts are ours, and whose access wants something else.
-
-    What the reconciler saw after the page was asked for is newer and stays.
-    """
-    mine = PanelAccount.objects.filter(panel=panel, name__in=shown).select_related("access")
-    rows = list(mine.select_for_update(of=("self",), no_key=True).order_by("pk"))
-    used = used_in_all([row.access for row in rows])
-    changed, seen, returned, drifted = [], [], [], []
-    growth: Counter[int] = Counter()
-    now = clock.now()
-    for row in rows:
-        if row.observed_at is not None and row.observed_at >= began_at:
-            continue
-        seen.append(row.pk)
-        if row.placement == Placement.GONE:  # an older copy of the panel was put back
-            returned.append(row.pk)
-        if not row.is_live:
-            drifted.append(row.access_id)
-            continue
-        before = row.used_bytes
-        if take_in(row, shown[row.name]):
-            changed.append(row)
-            growth[row.access_id] += row.used_bytes - before
-        total = used.get(row.access_id, 0) + row.used_bytes - before
-        if differs(row.access, row, shown[row.name], used_in_all=total, at=now):
-            drifted.append(row.access_id)
-    PanelAccount.objects.bulk_update(changed, FIELDS)
-    PanelAccount.objects.filter(pk__in=seen).update(observed_at=began_at)
-    usage.note_growth(growth, at=began_at)
-    if returned:
-        PanelAccount.objects.filter(pk__in=returned).update(placement=Placement.LEAVING, gone_at=None)
-    return len(rows), drifted
+def _pieces(accounts: tuple[Observed, ...]) -> Iterator[list[Observed]]:
+    rest = iter(accounts)
+    while some := list(islice(rest, PIECE)):
+        yield some
 
 
-def _finish(panel: Panel, tally: Tally) -> int:
-    """Mark the accesses whose account was not on any page, and close the run; return how many."""
-    run = SyncRun.objects.get(pk=tally.run)
+def _count(piece: Piece, began_at: datetime, tally: Tally) -> None:
+    # After the accounts' own transaction: the reconciler locks an access first and its accounts then.
+    tally.drifted += backlog.mark_drifted(piece.repairs, before=began_at)
+    tally.relimited += backlog.mark_to_set(piece.relimited, before=began_at)
+    tally.returned += piece.returned
+    _write_down(piece.found, tally)
+
+
+def _write_down(found: Found, tally: Tally) -> None:
+    tally.held += found.held
+    kept, left_out = findings.keep(found, tally.kept)
+    tally.kept += kept
+    tally.findings_left_out += left_out
+
+
+def _note_unreadable(run: SyncRun, page: Page, tally: Tally) -> None:
+    tally.unreadable += len(page.unreadable)
+    found = Found()
+    found.new = [
+        SyncFinding(run=run, panel=run.panel, name=text, kind="unreadable", state="noted")
+        for text in page.unreadable
+    ]
+    _write_down(found, tally)
+
+
+def _finish(run: SyncRun, tally: Tally) -> None:
+    """Mark the accesses whose account was not on any page, and close the run."""
     now = clock.now()
     wanted = Access.objects.filter(is_enabled=True, is_gone=False, until__gt=now, is_dirty=False)
     unseen = PanelAccount.objects.filter(
-        panel=panel, placement=Placement.SERVING, observed_at__lt=run.started_at, access__in=wanted
+        panel=run.panel, placement=Placement.SERVING, observed_at__lt=run.started_at, access__in=wanted
     )
-    missing = backlog.mark_dirty(list(unseen.values_list("access_id", flat=True)))
-    _keep(tally, missing=missing, finished_at=now, error="")
-    Panel.objects.filter(pk=panel.pk).update(synced_at=now)
-    return missing
+    keys = list(unseen.order_by("pk").values_list("pk", flat=True))
+    for start in range(0, len(keys), BATCH):
+        _take_missing(run, keys[start : start + BATCH], tally)
+    if not run.panel.holds_changes:
+        findings.settle_all(run.panel)
+    _keep(tally, finished_at=now, error="")
+    Panel.objects.filter(pk=run.panel_id).update(synced_at=now)
+
+
+def _take_missing(run: SyncRun, keys: list[int], tally: Tally) -> None:
+    accounts = list(PanelAccount.objects.filter(pk__in=keys).only("access", "name").order_by("pk"))
+    before = findings.standing(accounts) if run.panel.holds_changes else {}
+    found = Found()
+    for account in accounts:
+        finding = SyncFinding(
+            run=run, panel=run.panel, access_id=account.access_id, account=account,
+            name=account.name, kind=SyncFinding.Kind.MISSING,
+        )  # fmt: skip
+        findings.judge(found, finding, before.get(account.pk))
+    tally.missing += len(accounts)
+    backlog.mark_dirty(found.repairs)
+    _write_down(found, tally)
 
 
 def _keep(tally: Tally, **more: Any) -> None:
-    counts = {name: value for name, value in vars(tally).items() if name not in ("run", "offset")}
+    counts = {name: value for name, value in vars(tally).items() if name not in PLACE}
     SyncRun.objects.filter(pk=tally.run).update(**counts, **more)
 
 
 def remove_runs(before: datetime) -> int:
-    """Delete what is kept of syncs that started before then."""
-    return delete_in_batches(SyncRun.objects.filter(started_at__lt=before))
+    """Delete what is kept of syncs that started before then, but for what staff have yet to decide on."""
+    old = SyncRun.objects.filter(started_at__lt=before)
+    standing = SyncFinding.objects.filter(state__in=SyncFinding.STANDING)
+    old = old.exclude(pk__in=standing.values("run"))
+    delete_in_batches(SyncFinding.objects.filter(run__in=old))
+    return delete_in_batches(old)

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from core import clock, jobs
 from core.models import Job
+from tests.vpnpanel.syncing import as_owner, is_dirty, run_sync
 from tests.vpnpanel.wanted import account_of, call, change, plan_for, want_access
 from vpnpanel import reconciler, sync, tasks
 from vpnpanel.drivers.base import Observed, Page
@@ -21,17 +22,6 @@ def access(panel):
     reconciler.reconcile_due()
     access.refresh_from_db()
     return access
-
-
-def run_sync() -> SyncRun:
-    assert tasks.sync_panels()
-    jobs.run_due()
-    assert not Job.objects.exclude(state=Job.State.DONE).exists()
-    return SyncRun.objects.latest("pk")
-
-
-def is_dirty(access: Access) -> bool:
-    return Access.objects.get(pk=access.pk).is_dirty
 
 
 def test_panel_as_desired_is_left_as_it_is(access, panel, marzban):
@@ -120,9 +110,10 @@ def test_limit_is_kept_over_a_reset_of_the_counter(panel, marzban):
     marzban.traffic(name, 300)
     run_sync()
     as_owner(marzban, "POST", f"{name}/reset")
-    assert run_sync().drifted == 1
+    run = run_sync()
+    assert (run.relimited, run.drifted, run.findings.count()) == (1, 0, 0)  # nobody changed a limit there
     reconciler.reconcile_due()
-    assert marzban.users()[name]["data_limit"] == 700 and run_sync().drifted == 0
+    assert marzban.users()[name]["data_limit"] == 700 and run_sync().relimited == 0
 
 
 def test_new_links_of_the_panel_reach_the_customer(access, marzban):
@@ -139,20 +130,17 @@ def test_what_the_reconciler_saw_during_the_page_stays(access, panel):
     began_at = clock.now()
     later = began_at + timedelta(seconds=1)
     PanelAccount.objects.update(observed_at=later, counter=50, used_bytes=50)
-    tally = sync.Tally(run=SyncRun.objects.create(panel=panel).pk)
-    sync.take_page(panel, Page((shown(account, counter=10),), 1, True), began_at, tally)
+    tally = look(panel, shown(account, counter=10), began_at)
     account.refresh_from_db()
     assert (account.used_bytes, account.observed_at, tally.drifted) == (50, later, 0)
     assert not is_dirty(access)
 
 
 def test_change_made_after_the_page_was_read_is_no_drift(access, panel):
-    tally = sync.Tally(run=SyncRun.objects.create(panel=panel).pk)
     began_at = clock.now()
     PanelAccount.objects.update(observed_at=began_at - timedelta(seconds=1))
     Access.objects.update(until=clock.now() + timedelta(days=99), changed_at=clock.now())
-    sync.take_page(panel, Page((shown(account_of(access)),), 1, True), began_at, tally)
-    assert tally.drifted == 0
+    assert look(panel, shown(account_of(access)), began_at).drifted == 0
 
 
 def test_traffic_counted_by_a_sync_during_the_call_is_not_counted_again(access, panel, marzban):
@@ -164,6 +152,14 @@ def test_traffic_counted_by_a_sync_during_the_call_is_not_counted_again(access, 
     run_sync()
     finish(plan, results)
     assert account_of(access).used_bytes == 150
+
+
+def look(panel, observed: Observed, began_at: datetime) -> sync.Tally:
+    """Let a full sync come by a page that was asked for at that time."""
+    run = SyncRun.objects.create(panel=panel)
+    tally = sync.Tally(run=run.pk)
+    sync.take_page(run, Page((observed,), 1, True), began_at, tally)
+    return tally
 
 
 def shown(account, *, counter: int = 0) -> Observed:
@@ -248,15 +244,6 @@ def test_old_runs_go_by_the_retention_table(panel):
     SyncRun.objects.filter(pk=old.pk).update(started_at=clock.now() - timedelta(days=91))
     assert sync.remove_runs(clock.now() - timedelta(days=90)) == 1
     assert list(SyncRun.objects.all()) == [new]
-
-
-def as_owner(marzban, method: str, path: str, body: dict | None = None) -> None:
-    """Do something on the panel behind the shop's back."""
-    login = {"username": "root", "password": "root"}
-    token = marzban.http.post(f"{marzban.address}/api/admin/token", data=login).json()["access_token"]
-    headers = {"Authorization": f"Bearer {token}"}
-    address = f"{marzban.address}/api/user/{path}"
-    marzban.http.request(method, address, json=body, headers=headers).raise_for_status()
 
 
 def stable(user):

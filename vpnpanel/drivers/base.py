@@ -76,7 +76,9 @@ class Observed:
     """What the panel says of an account.
 
     `is_enabled`: nobody stopped it and its time is not over; an account whose traffic is used up counts.
-    `counter` is its traffic counter in bytes; it may fall after a reset.
+    `counter` is its traffic counter in bytes; it may fall after a reset. `inbounds` are the tags it may enter
+    by, by protocol; None where the panel does not say. `telegram_id` is the customer's, where the panel has a
+    field for it. `resets` says in a word how often the panel starts traffic or time anew by itself.
     """
 
     name: str
@@ -87,18 +89,26 @@ class Observed:
     counter: int
     online_at: datetime | None
     links: tuple[str, ...]
+    note: str = ""
+    inbounds: dict[str, list[str]] | None = None
+    telegram_id: int | None = None
+    resets: str = ""
 
 
 @dataclass(frozen=True)
 class Page:
     """A page of the panel's accounts, the number of all of them, and whether this is the last page.
 
-    Rows that the panel cannot show are left out; they count in the offset all the same.
+    Rows that the panel cannot show are left out, and named in `unreadable` as well as they can be; they count
+    in the offset all the same. `calls` is how often the panel was asked for this page: 0 where it was read
+    together with the one before.
     """
 
     accounts: tuple[Observed, ...]
     total: int
     is_last: bool
+    calls: int = 1
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ class _Rows:
 
     shown: list[Observed] = field(default_factory=list)
     total: int = 0
-    broken: int = 0
+    calls: int = 0
+    broken: list[int] = field(default_factory=list)
 
 
 class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys):
@@ -128,7 +129,8 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys):
             rows = _Rows()
             self._read_rows(rows, offset, self.page_size)
             is_last = offset + self.page_size >= rows.total
-            yield Page(accounts=tuple(rows.shown), total=rows.total, is_last=is_last)
+            broken = tuple(f"row {number}" for number in rows.broken)
+            yield Page(tuple(rows.shown), rows.total, is_last, calls=rows.calls, unreadable=broken)
             if is_last:
                 return
 
@@ -136,6 +138,7 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys):
         """Read rows; where one that the panel cannot show breaks the list (traps 2, 3), read around it."""
         # By creation, so that accounts made meanwhile come at the end and move nothing.
         query = {"offset": offset, "limit": limit, "sort": "created_at,username"}
+        rows.calls += 1
         try:
             answer = _whole(self._api.read("/api/users", **query), "users", "total")
         except AccountFailed:
@@ -144,8 +147,8 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys):
                 self._read_rows(rows, offset, half)
                 self._read_rows(rows, offset + half, limit - half)
                 return
-            rows.broken += 1
-            if rows.broken > MOST_BROKEN_ROWS:
+            rows.broken.append(offset)
+            if len(rows.broken) > MOST_BROKEN_ROWS:
                 raise
             log.warning("%s: the panel cannot show its row %s", self._address.base_url, offset)
             return
@@ -290,9 +293,17 @@ def _observed(user: Any) -> Observed:
             counter=max(0, int(user.get("used_traffic") or 0)),
             online_at=_moment(user.get("online_at")),
             links=usable_links(name, user["links"] or ()),
+            note=str(user.get("note") or ""),
+            inbounds=user.get("inbounds"),
+            resets=_resets(user),
         )
     except (ArithmeticError, OSError, TypeError, ValueError) as wrong:
         raise AccountFailed(f"account {name} cannot be read: {type(wrong).__name__}") from wrong
+
+
+def _resets(user: dict[str, Any]) -> str:
+    strategy = str(user.get("data_limit_reset_strategy") or "no_reset")
+    return "" if strategy == "no_reset" or not user.get("data_limit") else strategy
 
 
 def _moment(text: str | None) -> datetime | None:

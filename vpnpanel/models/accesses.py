@@ -13,6 +13,8 @@ from vpnpanel.models.panels import Panel, PanelGroup
 
 # A change that is not on the panels after this long is worth a look by staff.
 LATE_AFTER = timedelta(seconds=60)
+# Ours are 23 characters long; those taken over from an operator's panel may be longer.
+NAME_LENGTH = 128
 
 
 class Access(Claimable):
@@ -77,7 +79,8 @@ class Access(Claimable):
 class PanelAccount(models.Model):
     """An Access on one panel, as last observed. Never deleted.
 
-    Only the reconciler and the full sync write it.
+    Only the reconciler and the full sync write it. `applied_generation` is that of the access when the panel
+    was last told; on a panel that holds changes an account that has been told is left alone.
     """
 
     class Placement(models.TextChoices):
@@ -90,7 +93,7 @@ class PanelAccount(models.Model):
 
     access = models.ForeignKey(Access, models.PROTECT, related_name="accounts", verbose_name=_("access"))
     panel = models.ForeignKey(Panel, models.PROTECT, related_name="accounts", verbose_name=_("panel"))
-    name = models.CharField(_("account name"), max_length=32)
+    name = models.CharField(_("account name"), max_length=NAME_LENGTH)
     placement = models.CharField(_("placement"), max_length=8, choices=Placement, default=Placement.JOINING)
     applied_generation = models.PositiveIntegerField(_("applied generation"), default=0)
     observed_status = models.CharField(_("status on the panel"), max_length=20, blank=True)
@@ -132,3 +135,11 @@ class PanelAccount(models.Model):
     @property
     def is_live(self) -> bool:
         return self.placement in self.LIVE
+
+    def is_held(self, access: Access) -> bool:
+        """Tell whether the panel's staff want to approve whatever is done to it, and nobody has yet."""
+        return (
+            self.panel.holds_changes
+            and self.placement == self.Placement.SERVING
+            and self.applied_generation >= access.generation
+        )

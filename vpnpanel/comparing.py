@@ -1,0 +1,136 @@
+"""One piece of a panel's page beside our rows: what it shows is written down, what differs is told.
+
+A fixed number of statements for each piece, however many accounts it has; rows that nothing changed in are
+not written, but for the one statement that says when they were seen.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from core import clock
+from vpnpanel import findings, usage
+from vpnpanel.drivers.base import Observed
+from vpnpanel.findings import Found
+from vpnpanel.models import Access, Panel, PanelAccount, SyncFinding, SyncRun
+from vpnpanel.observation import FIELDS, TRAFFIC, take_in
+from vpnpanel.ownership import Wish, differences, is_own_arithmetic
+from vpnpanel.placement import used_in_all
+
+Kind = SyncFinding.Kind
+Placement = PanelAccount.Placement
+
+# Those of an access that a comparison looks at; to read and decrypt the rest takes most of the time.
+READ = tuple(
+    f"access__{name}"
+    for name in (
+        "until", "traffic_limit", "is_enabled", "is_gone", "generation", "is_dirty", "changed_at"
+    )
+)  # fmt: skip
+
+
+@dataclass
+class Piece:
+    """What a piece of a page told.
+
+    `own`: names that are ours; `repairs`: accesses to bring in line; `relimited`: accounts whose limit is to
+    follow what was used elsewhere; `returned`: how many came back after their removal.
+    """
+
+    own: set[str] = field(default_factory=set)
+    repairs: list[int] = field(default_factory=list)
+    relimited: list[PanelAccount] = field(default_factory=list)
+    found: Found = field(default_factory=Found)
+    returned: int = 0
+
+
+@dataclass(frozen=True)
+class _Difference:
+    """`is_own`: it comes of our own doing, so nobody is asked about it."""
+
+    account: PanelAccount
+    kind: Kind
+    details: dict[str, list[Any]] = field(default_factory=dict)
+    is_own: bool = False
+
+
+@transaction.atomic
+def take_piece(panel: Panel, run: SyncRun, shown: dict[str, Observed], began_at: datetime) -> Piece:
+    """Write down what a panel shows by name, and tell what differs from what is wanted.
+
+    What the reconciler saw after the page was asked for is newer and stays.
+    """
+    rows = _rows(panel, shown)
+    piece = Piece(own={row.name for row in rows})
+    older = [row for row in rows if row.observed_at is None or row.observed_at < began_at]
+    differing = _take_in(older, shown, panel, began_at)
+    PanelAccount.objects.filter(pk__in=[row.pk for row in older]).update(observed_at=began_at)
+    # A panel that holds nothing any more may still show what was left as it is.
+    asked = older if panel.holds_changes else [each.account for each in differing if each.is_own]
+    before = findings.standing(asked)
+    differ = {each.account.pk for each in differing}
+    piece.found.settled = [key for key in before if key not in differ]
+    for each in differing:
+        if _is_due(each.account.access, began_at):
+            _sort(each, run, before.get(each.account.pk), piece)
+    piece.repairs += piece.found.repairs
+    return piece
+
+
+def _rows(panel: Panel, shown: dict[str, Observed]) -> list[PanelAccount]:
+    rows = PanelAccount.objects.filter(panel=panel, name__in=shown).select_related("access")
+    own = ("access", "panel", "name", "placement", "applied_generation", "observed_at", *FIELDS)
+    locked = rows.select_for_update(of=("self",), no_key=True)
+    return list(locked.only(*own, *READ).order_by("pk"))
+
+
+def _take_in(
+    rows: list[PanelAccount], shown: dict[str, Observed], panel: Panel, began_at: datetime
+) -> list[_Difference]:
+    used = used_in_all([row.access for row in rows])
+    now = clock.now()
+    growth: Counter[int] = Counter()
+    differing: list[_Difference] = []
+    changed: list[PanelAccount] = []
+    moved: list[PanelAccount] = []
+    for row in rows:
+        if not row.is_live:
+            is_back = row.placement == Placement.GONE  # an older copy of the panel was put back
+            differing.append(_Difference(row, Kind.RETURNED if is_back else Kind.DRIFT, is_own=not is_back))
+            continue
+        observed, used_before, limit_before = shown[row.name], row.used_bytes, row.observed_limit
+        if what := take_in(row, observed):
+            (moved if what <= TRAFFIC else changed).append(row)
+            growth[row.access_id] += row.used_bytes - used_before
+        total = used.get(row.access_id, 0) + row.used_bytes - used_before
+        if found := differences(Wish(row.access, row, panel, total, now), observed):
+            differing.append(_Difference(row, Kind.DRIFT, found, is_own_arithmetic(found, limit_before)))
+    PanelAccount.objects.bulk_update(changed, FIELDS)
+    PanelAccount.objects.bulk_update(moved, sorted(TRAFFIC))
+    usage.note_growth(growth, at=began_at)
+    return differing
+
+
+def _is_due(access: Access, began_at: datetime) -> bool:
+    """Tell whether the panel should show by now what the access wants; before, a difference means nothing."""
+    return not access.is_dirty and access.changed_at < began_at
+
+
+def _sort(each: _Difference, run: SyncRun, before: SyncFinding | None, piece: Piece) -> None:
+    """Tell repairs, what is held, and our own arithmetic apart."""
+    account = each.account
+    if each.is_own and before is None:
+        if account.is_live:
+            piece.relimited.append(account)
+        else:
+            piece.repairs.append(account.access_id)
+        return
+    finding = SyncFinding(
+        run=run, panel=run.panel, access_id=account.access_id, account=account,
+        name=account.name, kind=each.kind, details=each.details,
+    )  # fmt: skip
+    piece.returned += each.kind == Kind.RETURNED
+    findings.judge(piece.found, finding, before)

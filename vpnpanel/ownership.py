@@ -1,0 +1,114 @@
+"""Who owns what of an account: one table, from which every comparison with a panel is made.
+
+What the shop owns is put back where a panel shows something else. What the panel owns is taken over as it is.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from vpnpanel.drivers.base import Observed
+from vpnpanel.models import Access, Panel, PanelAccount
+from vpnpanel.observation import limit_on_panel
+
+
+class Owner(Enum):
+    SHOP = "shop"
+    PANEL = "panel"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What an account is compared with: what its access wants at a time, after `used_in_all` bytes."""
+
+    access: Access
+    account: PanelAccount
+    panel: Panel
+    used_in_all: int
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Field:
+    """One thing a panel shows of an account. `wanted` returns None where the shop has no wish for it.
+
+    `even_when_off`: compared also for an account that should not get through; the rest of such an account
+    matters to nobody.
+    """
+
+    owner: Owner
+    shown: Callable[[Observed], Any]
+    wanted: Callable[[Wish, Observed], Any] = lambda wish, observed: None
+    even_when_off: bool = False
+
+
+def _seconds(moment: datetime | None) -> int | None:
+    return int(moment.timestamp()) if moment else None
+
+
+def _own_inbounds(wish: Wish, observed: Observed) -> dict[str, list[str]] | None:
+    """What to sell, of the protocols the account has keys for; None where all the panel has is sold."""
+    if not wish.panel.inbounds or observed.inbounds is None:
+        return None
+    return {protocol: sorted(wish.panel.inbounds.get(protocol, tags)) for protocol, tags in _tags(observed)}
+
+
+def _tags(observed: Observed) -> list[tuple[str, list[str]]]:
+    return [(protocol, sorted(tags)) for protocol, tags in sorted((observed.inbounds or {}).items())]
+
+
+FIELDS: dict[str, Field] = {
+    "enabled": Field(
+        Owner.SHOP,
+        lambda observed: observed.is_enabled,
+        lambda wish, observed: wish.access.is_wanted(wish.at),
+        even_when_off=True,
+    ),
+    "end": Field(
+        Owner.SHOP,
+        lambda observed: _seconds(observed.until),
+        lambda wish, observed: _seconds(wish.access.until),
+    ),
+    "limit": Field(
+        Owner.SHOP,
+        lambda observed: observed.traffic_limit,
+        lambda wish, observed: limit_on_panel(wish.access, wish.account, wish.used_in_all),
+    ),
+    "inbounds": Field(Owner.SHOP, lambda observed: dict(_tags(observed)), _own_inbounds),
+    # The panel makes the keys; that there is one the customer can use is the shop's wish.
+    "has keys": Field(Owner.SHOP, lambda observed: bool(observed.links), lambda wish, observed: True),
+    "keys": Field(Owner.PANEL, lambda observed: observed.links),
+    "status": Field(Owner.PANEL, lambda observed: observed.status),
+    "used": Field(Owner.PANEL, lambda observed: observed.counter),
+    "last online": Field(Owner.PANEL, lambda observed: observed.online_at),
+}
+OWN = [(name, field) for name, field in FIELDS.items() if field.owner is Owner.SHOP]
+
+
+def differences(wish: Wish, observed: Observed) -> dict[str, list[Any]]:
+    """Return what differs in the fields the shop owns: name -> [the panel shows, the shop wants].
+
+    Values can be written as JSON; times are Unix seconds, amounts bytes.
+    """
+    found: dict[str, list[Any]] = {}
+    is_wanted = wish.access.is_wanted(wish.at)
+    for name, field in OWN:
+        if not is_wanted and not field.even_when_off:
+            continue
+        wanted = field.wanted(wish, observed)
+        if wanted is None:
+            continue
+        shown = field.shown(observed)
+        if shown != wanted:
+            found[name] = [shown, wanted]
+    return found
+
+
+def is_own_arithmetic(found: dict[str, list[Any]], before: int) -> bool:
+    """Tell whether only our own limit moved: the panel still shows the one we saw last, `before`.
+
+    It follows what was used on other panels, and a counter that began anew; nobody changed anything there.
+    """
+    return set(found) == {"limit"} and found["limit"][0] == before
