@@ -17,6 +17,8 @@ from sandbox.page import page_app
 from sandbox.standin import StandIn
 from sandbox.store import Store
 from sandbox.telegram import TelegramStandIn
+from sandbox.xui import XuiStandIn
+from sandbox.xui.versions import DEFAULT, DEFAULT_LEGACY
 from sandbox.yookassa import YooKassaStandIn
 
 BOT_TOKEN = "1000000001:SANDBOX-not-a-real-token-0123456789"
@@ -38,6 +40,8 @@ class SandboxServer:
         page_port: int = 0,
         telegram_port: int = 0,
         marzban_ports: Sequence[int] = (0,),
+        xui_ports: Sequence[int] = (),
+        xui_versions: Sequence[str] = (DEFAULT, DEFAULT_LEGACY),
         yookassa_port: int = 0,
         yookassa_webhook: str = "",
         yookassa_url: str = "",
@@ -49,19 +53,30 @@ class SandboxServer:
         self.host = host
         self.hub = EventHub()
         self.telegram = TelegramStandIn(self.hub, bot_token=bot_token, username=bot_username)
-        self.marzbans = [MarzbanStandIn(self.hub, name=panel_name(n)) for n in range(len(marzban_ports))]
+        self.marzbans = [
+            MarzbanStandIn(self.hub, name=panel_name("marzban", n)) for n in range(len(marzban_ports))
+        ]
+        self.xuis = [
+            XuiStandIn(self.hub, name=panel_name("xui", n), version=xui_versions[n % len(xui_versions)])
+            for n in range(len(xui_ports))
+        ]
         self.yookassa = YooKassaStandIn(self.hub, webhook_url=yookassa_webhook)
         self._pay_url = yookassa_url
         self.links = links if links is not None else {}
         self.addresses: dict[str, str] = {}
         self._ports = {"telegram": telegram_port, "page": page_port, "yookassa": yookassa_port}
         self._ports.update(zip((panel.name for panel in self.marzbans), marzban_ports, strict=True))
+        self._ports.update(zip((panel.name for panel in self.xuis), xui_ports, strict=True))
         self._store = Store(snapshot, self.stand_ins) if snapshot is not None else None
         self._runners: list[web.AppRunner] = []
 
     @property
     def stand_ins(self) -> list[StandIn]:
-        return [self.telegram, *self.marzbans, self.yookassa]
+        return [self.telegram, *self.panels, self.yookassa]
+
+    @property
+    def panels(self) -> list[StandIn]:
+        return [*self.marzbans, *self.xuis]
 
     async def start(self) -> None:
         """Load the snapshot, start every stand-in, then listen: panels and Telegram first, the page last.
@@ -75,7 +90,7 @@ class SandboxServer:
             idle = PANEL_KEEPALIVE_SECONDS if stand_in in self.marzbans else 75
             await self._listen(stand_in.name, stand_in.app(), idle)
         self.yookassa.listens_at(self._pay_url or self.addresses["yookassa"])
-        page = page_app(self.telegram, self.marzbans, self.yookassa, links=self.links)
+        page = page_app(self.telegram, self.panels, self.yookassa, links=self.links)
         await self._listen("page", page, 75)
         if self._store is not None:
             self.hub.on_change(self._store.changed)
@@ -101,8 +116,8 @@ class SandboxServer:
         self.links.setdefault(name, self.addresses[name])
 
 
-def panel_name(index: int) -> str:
-    return "marzban" if index == 0 else f"marzban{index + 1}"
+def panel_name(kind: str, index: int) -> str:
+    return kind if index == 0 else f"{kind}{index + 1}"
 
 
 class SandboxThread:

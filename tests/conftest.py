@@ -8,7 +8,7 @@ from core.services import claim_installation
 from sandbox.server import SandboxThread
 from scripts.compile_locale import compile_all
 from tests import outside_calls
-from tests.world import PanelWorld, PaymentWorld, TelegramWorld
+from tests.world import PanelWorld, PaymentWorld, TelegramWorld, XuiWorld
 
 
 def pytest_configure() -> None:
@@ -34,7 +34,9 @@ def no_outside_call_in_a_transaction() -> Iterator[None]:
 def box() -> Iterator[SandboxThread]:
     from django.conf import settings
 
-    with SandboxThread(marzban_ports=(0, 0), bot_token=settings.TELEGRAM_BOT_TOKEN) as running:
+    with SandboxThread(
+        marzban_ports=(0, 0), xui_ports=(0, 0), bot_token=settings.TELEGRAM_BOT_TOKEN
+    ) as running:
         yield running
 
 
@@ -56,6 +58,22 @@ def marzban(box: SandboxThread) -> PanelWorld:
 @pytest.fixture
 def second_marzban(box: SandboxThread) -> PanelWorld:
     world = PanelWorld(box.addresses["marzban2"])
+    world.reset()
+    return world
+
+
+@pytest.fixture
+def xui_clients(box: SandboxThread) -> XuiWorld:
+    """A 3x-ui panel of the clients dialect, 3.5.0."""
+    world = XuiWorld(box.addresses["xui"])
+    world.reset()
+    return world
+
+
+@pytest.fixture
+def xui_legacy(box: SandboxThread) -> XuiWorld:
+    """A 3x-ui panel of the legacy dialect, 2.8.9."""
+    world = XuiWorld(box.addresses["xui2"])
     world.reset()
     return world
 

@@ -11,12 +11,14 @@ Message = dict[str, Any]
 class StandIn:
     """A stand-in's control calls, the same for all of them."""
 
-    def __init__(self, address: str) -> None:
-        self.address = address
+    def __init__(self, address: str, base_path: str = "") -> None:
+        """`base_path`: what the service's own addresses begin with; control calls don't."""
+        self.origin = address
+        self.address = address + base_path
         self.http = requests.Session()
 
     def emu(self, method: str, call: str, /, **json: Any) -> Any:
-        response = self.http.request(method, f"{self.address}/_emu/{call}", json=json or None, timeout=20)
+        response = self.http.request(method, f"{self.origin}/_emu/{call}", json=json or None, timeout=20)
         assert response.ok, f"{call}: {response.status_code} {response.text}"
         return response.json()
 
@@ -98,6 +100,55 @@ class PanelWorld(StandIn):
 
     def traffic(self, username: str, amount: int) -> None:
         self.emu("POST", "traffic", username=username, bytes=amount)
+
+
+class XuiWorld(StandIn):
+    """A 3x-ui panel, from the inside. `address` is with its base path, without a slash at the end."""
+
+    username = "owner"
+    password = "xui-sandbox-password"
+    token = "xui-sandbox-token-0123456789abcdef0123456789abcd"
+    base_path = "/xui-sandbox"
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address, self.base_path)
+
+    def users(self) -> dict[str, dict[str, Any]]:
+        """Return what the panel's core would let in, by email."""
+        return {user["username"]: user for user in self.emu("GET", "users")}
+
+    def traffic(self, username: str, amount: int, *, later: bool = False) -> None:
+        """Let bytes flow; the panel counts them at once, or at its next poll."""
+        self.emu("POST", "traffic", username=username, bytes=amount, later=later)
+
+    def make_user(self, username: str, **fields: Any) -> dict[str, Any]:
+        """Make a client as somebody else would, with the panel's own field names; `inbounds`: numbers."""
+        made: list[dict[str, Any]] = self.emu("POST", "users", username=username, **fields)
+        return made[0]
+
+    def strangers(self, count: int, **more: Any) -> None:
+        self.emu("POST", "strangers", count=count, **more)
+
+    def lose(self, username: str, **more: Any) -> None:
+        self.emu("POST", "lose", username=username, **more)
+
+    def set(self, **settings: Any) -> dict[str, Any]:
+        """Change what the panel's owner would: see its settings in the sandbox's page of the docs."""
+        shown: dict[str, Any] = self.emu("POST", "panel", **settings)
+        return shown
+
+    def set_version(self, version: str) -> None:
+        self.set(version=version)
+
+    def advance(self, seconds: float) -> None:
+        """Move the panel's clock; its poll comes with the next call."""
+        self.emu("POST", "clock", advance=seconds)
+
+    def log_everybody_out(self) -> None:
+        self.emu("POST", "logout")
+
+    def connects(self, link: str) -> bool:
+        return bool(self.emu("POST", "connect", link=link)["connects"])
 
 
 class PaymentWorld(StandIn):

@@ -22,7 +22,7 @@ CONTENT_SECURITY_POLICY = (
 
 def page_app(
     telegram: StandIn,
-    marzbans: Sequence[StandIn],
+    panels: Sequence[StandIn],
     yookassa: YooKassaStandIn,
     links: Mapping[str, str] | None = None,
 ) -> web.Application:
@@ -33,13 +33,13 @@ def page_app(
     by name) is read at each request, so that addresses known only after start still show.
     """
     app = web.Application(middlewares=[page_headers(yookassa)])
-    page = Page(marzbans, yookassa, links if links is not None else {})
+    page = Page(panels, yookassa, links if links is not None else {})
     app.router.add_get("/", page.index)
     app.router.add_get("/config", page.config)
     app.router.add_static("/static/", STATIC)
     mount_control_calls(app, telegram, at="")
     mount_control_calls(app, yookassa, at="/yookassa")
-    for panel in marzbans:
+    for panel in panels:
         mount_control_calls(app, panel, at=f"/panels/{panel.name}")
     return app
 

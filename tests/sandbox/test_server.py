@@ -18,9 +18,17 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_each_stand_in_has_an_address_of_its_own():
-    with SandboxThread(marzban_ports=(0, 0, 0)) as box:
-        assert set(box.addresses) == {"page", "telegram", "marzban", "marzban2", "marzban3", "yookassa"}
-        assert len(set(box.addresses.values())) == 6
+    with SandboxThread(marzban_ports=(0, 0, 0), xui_ports=(0,)) as box:
+        assert set(box.addresses) == {
+            "page",
+            "telegram",
+            "marzban",
+            "marzban2",
+            "marzban3",
+            "xui",
+            "yookassa",
+        }
+        assert len(set(box.addresses.values())) == 7
         for address in box.addresses.values():
             assert address.startswith("http://127.0.0.1:")
 

@@ -13,10 +13,11 @@ from django.core.management.base import BaseCommand, CommandError
 
 from sandbox.server import BOT_TOKEN, BOT_USERNAME, SandboxServer
 from sandbox.store import SnapshotUnreadable
+from sandbox.xui.versions import DEFAULT, DEFAULT_LEGACY
 
 
 class Command(BaseCommand):
-    help = "Run pretend Telegram, Marzban and YooKassa, and a page with customers. Never in production."
+    help = "Run pretend Telegram, panels and YooKassa, and a page with customers. Never in production."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -26,6 +27,10 @@ class Command(BaseCommand):
         parser.add_argument(
             "--marzban-port", type=int, action="append", help="one per panel (8083), repeatable"
         )
+        parser.add_argument(
+            "--xui-port", type=int, action="append", help="one per 3x-ui panel (none), repeatable"
+        )
+        parser.add_argument("--xui-version", action="append", help="of each 3x-ui panel (3.5.0, 2.8.9)")
         parser.add_argument("--yookassa-port", type=int, default=8085)
         parser.add_argument("--yookassa-webhook", default="", help="where payments are told of (nowhere)")
         parser.add_argument("--yookassa-url", default="", help="the pay page, if payers need another address")
@@ -43,6 +48,8 @@ class Command(BaseCommand):
             page_port=options["page_port"],
             telegram_port=options["telegram_port"],
             marzban_ports=options["marzban_port"] or [8083],
+            xui_ports=options["xui_port"] or [],
+            xui_versions=options["xui_version"] or [DEFAULT, DEFAULT_LEGACY],
             yookassa_port=options["yookassa_port"],
             yookassa_webhook=options["yookassa_webhook"],
             yookassa_url=options["yookassa_url"].rstrip("/"),

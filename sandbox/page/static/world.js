@@ -98,7 +98,7 @@ const CHANGES = {
 /** Take in one event of the sandbox. */
 export function hear(event) {
   emit(event.kind, event);
-  if (event.kind.startsWith("marzban.")) emit("panel", event.panel);
+  if (event.panel) emit("panel", event.panel);
   if (event.kind.startsWith("yookassa.")) emit("payments");
   // A failed look is made good by lookAgain when the stream is back.
   if (event.kind === "telegram.user" || (event.chat_id > 0 && !users.has(event.chat_id))) refreshUsers().catch(() => undefined);
