@@ -26,7 +26,7 @@ from core.models import Job, RetentionRule, ServiceHealth
 from core.staff import page_of
 from notifications.models import OutboxMessage
 from referrals.models import Referral
-from subscriptions.models import ClientApp, Grant, Plan, Subscription
+from subscriptions.models import ClientApp, Grant, Plan, Subscription, SubscriptionRules
 from telegram_bot.models import Update
 from vpnpanel.models import Access, Panel, PanelAccount, PanelGroup, SyncRun
 
@@ -87,6 +87,7 @@ def sidebar(request: HttpRequest) -> list[Item]:
                 item(_("Panels"), Panel, "dns", "panels"),
                 item(_("Panel groups"), PanelGroup, "hub"),
                 item(_("Access"), Access, "key", "access"),
+                item(_("Rules for links"), SubscriptionRules, "rule"),
                 item(_("Panel accounts"), PanelAccount, "badge"),
                 item(_("Full syncs"), SyncRun, "sync"),
             ],

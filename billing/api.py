@@ -7,9 +7,9 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from billing.addresses import client_address, is_in
 from billing.models import Payment
 from billing.services import notices
+from core.addresses import client_address, is_in
 from core.bursts import BurstNudge
 
 log = logging.getLogger(__name__)

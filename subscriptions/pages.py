@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from accounts.services import LANGUAGES
 from core import clock
-from subscriptions import catalogue, qr, status
+from subscriptions import catalogue, qr
 from subscriptions.contacts import bot_url, support_url
 from subscriptions.models import ClientApp, Conditions, Subscription
 from subscriptions.status import CustomerStatus, Reading, State
@@ -45,25 +45,6 @@ class Traffic:
     limit: str
     left: str
     percent_left: int | None
-
-
-def is_wanted(request: HttpRequest) -> bool:
-    """Tell whether a browser asks: apps accept anything, or name what they read."""
-    return "text/html" in request.headers.get("accept", "")
-
-
-def show(request: HttpRequest, token: str) -> HttpResponse:
-    """Return the page of the subscription with that token. Three queries, nothing written."""
-    subscription = (
-        Subscription.objects.select_related("user", "access", "plan")
-        .defer("token")
-        .filter(token_hash=hash_of(token))
-        .first()
-    )
-    if subscription is None:
-        return render_unknown(request)
-    subscription.token = token  # not read back: decrypting it costs more than the rest
-    return render(request, subscription, status.read(subscription, subscription.user, now=clock.now()))
 
 
 def render(request: HttpRequest, subscription: Subscription, reading: Reading) -> HttpResponse:

@@ -34,11 +34,19 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
+class Source:
+    """The links of one account that work, and the location its panel is shown under; empty if it has none."""
+
+    location: str
+    links: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Reading:
     """A subscription at one time: its state, the panels' links that work, and the bytes used so far."""
 
     state: State
-    links: tuple[str, ...]
+    sources: tuple[Source, ...]
     used_bytes: int
 
 
@@ -119,12 +127,22 @@ def read(subscription: Subscription, customer: User, *, now: datetime) -> Readin
     access = subscription.access
     accounts = list(
         PanelAccount.objects.filter(access_id=access.pk)
+        .select_related("panel")
         .order_by("id")
-        .only("placement", "links", "used_bytes", "observed_status", "applied_generation", "key_epoch")
+        .only(
+            "placement",
+            "links",
+            "used_bytes",
+            "observed_status",
+            "applied_generation",
+            "key_epoch",
+            "panel__location",
+        )
     )
     used = sum(account.used_bytes for account in accounts)
-    links = _working_links(access, accounts)
-    return Reading(state=_state(subscription, customer, used, bool(links), now), links=links, used_bytes=used)
+    sources = _working_sources(access, accounts)
+    state = _state(subscription, customer, used, bool(sources), now)
+    return Reading(state=state, sources=sources, used_bytes=used)
 
 
 def _state(subscription: Subscription, customer: User, used: int, has_links: bool, now: datetime) -> State:
@@ -140,22 +158,21 @@ def _state(subscription: Subscription, customer: User, used: int, has_links: boo
     return State.ACTIVE if has_links else State.PENDING
 
 
-def _working_links(access: Access, accounts: Iterable[PanelAccount]) -> tuple[str, ...]:
-    """Return the links the panels serve, each once.
+def _working_sources(access: Access, accounts: Iterable[PanelAccount]) -> tuple[Source, ...]:
+    """Return what the panels serve.
 
     A change under way does not stop a link that works; one that comes back from a stop (paid again, enabled
     again) works only once the panel has it, so that it is not promised before. Keys that are about to be
     changed are not handed out any more: an app would hold dead ones until it asks again.
     """
-    links: dict[str, None] = {}
-    for account in accounts:
-        is_current = account.applied_generation == access.generation
-        is_served = (
-            account.placement == PanelAccount.Placement.SERVING and account.key_epoch == access.key_epoch
-        )
-        if is_served and (is_current or account.observed_status == WORKS):
-            links.update(dict.fromkeys(account.links))
-    return tuple(links)
+    return tuple(
+        Source(account.panel.location, tuple(account.links))
+        for account in accounts
+        if account.links
+        and account.placement == PanelAccount.Placement.SERVING
+        and account.key_epoch == access.key_epoch
+        and (account.applied_generation == access.generation or account.observed_status == WORKS)
+    )
 
 
 def _has_trial_left(customer: User) -> bool:

@@ -1,5 +1,5 @@
 """What customers hold and which apps they use, for staff."""
 
-from subscriptions.admin import apps, subscriptions
+from subscriptions.admin import apps, rules, subscriptions
 
-__all__ = ["apps", "subscriptions"]
+__all__ = ["apps", "rules", "subscriptions"]

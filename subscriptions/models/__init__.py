@@ -3,6 +3,7 @@
 from subscriptions.models.apps import AppPlace, ClientApp, Platform
 from subscriptions.models.grants import Grant, TakeBack
 from subscriptions.models.plans import MOST_DAYS, Conditions, Plan
+from subscriptions.models.rules import SubscriptionRules
 from subscriptions.models.subscriptions import Subscription, TrialUse
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Plan",
     "Platform",
     "Subscription",
+    "SubscriptionRules",
     "TakeBack",
     "TrialUse",
 ]

@@ -4,6 +4,7 @@ from subscriptions.services.expiry import expire_due, remind_due
 from subscriptions.services.grants import extend_by_staff, give
 from subscriptions.services.holds import ban_customer, disable, enable, unban_customer
 from subscriptions.services.links import rotate_link
+from subscriptions.services.rules import change_rules
 from subscriptions.services.taking_back import TakeBackPreview, give_back, preview_take_back, take_back
 from subscriptions.services.terms import Terms, renew, start, terms_of
 from subscriptions.services.trials import take_trial
@@ -12,6 +13,7 @@ __all__ = [
     "TakeBackPreview",
     "Terms",
     "ban_customer",
+    "change_rules",
     "disable",
     "enable",
     "expire_due",

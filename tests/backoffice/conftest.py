@@ -29,7 +29,7 @@ from core.models import Job, ServiceHealth
 from notifications.models import OutboxMessage
 from referrals.models import Referral
 from referrals.services import code_of
-from subscriptions.models import Plan, Subscription, TakeBack
+from subscriptions.models import Plan, Subscription, SubscriptionRules, TakeBack
 from telegram_bot.models import Update
 from tests.factories import make_customer, make_staff, make_subscription, serve
 from vpnpanel.models import SyncRun
@@ -212,6 +212,7 @@ def live(*, inviter: User | None = None, **message: object) -> Life:
     code_of(customer)
     note(customer, "customer.wrote", actor="customer", data={"text": "hello"})
     BillingRules.objects.get_or_create()
+    SubscriptionRules.objects.get_or_create()
     for document in Document.objects.all():
         give_consent(customer.pk, document.pk, actor="customer")
     return Life(customer, subscription, told, update, sell(customer, subscription))

@@ -1,12 +1,13 @@
 """Which of a panel's links may be shown to a customer: a broken key is worse than none."""
 
-import base64
 import ipaddress
-import json
 import logging
 import uuid
 from collections.abc import Iterable
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import urlsplit
+
+from vpnpanel import sharelinks
+from vpnpanel.nodes import Node
 
 log = logging.getLogger(__name__)
 
@@ -36,37 +37,27 @@ def flaw(link: object) -> str | None:
     """Tell what is wrong with a link, or None."""
     if not isinstance(link, str) or not link.isprintable():
         return "it is not one line of text"
-    scheme, separator, rest = link.partition("://")
+    scheme, separator, _ = link.partition("://")
     if not separator or scheme not in SCHEMES:
         return "unknown scheme"
     try:
-        return _flaw_of_vmess(rest) if scheme == "vmess" else _flaw_of_address(link, scheme)
-    except ValueError as wrong:
+        node = sharelinks.read(link)
+        if node.is_opaque:
+            parts = urlsplit(link)
+            return _flaw_of_place(parts.hostname or "", parts.port or 0)
+        return _flaw_of_node(node)
+    except (ValueError, RecursionError) as wrong:
         return f"cannot be read: {type(wrong).__name__}"
 
 
-def _flaw_of_vmess(rest: str) -> str | None:
-    """vmess carries base64 of JSON, in either alphabet, with or without padding."""
-    text = rest.partition("#")[0].replace("-", "+").replace("_", "/")
-    fields = json.loads(base64.b64decode(text + "=" * (-len(text) % 4)))
-    if not isinstance(fields, dict):
-        return "its JSON is not an object"
-    uuid.UUID(str(fields.get("id")))
-    return _flaw_of_place(str(fields.get("add") or ""), int(fields.get("port") or 0))
-
-
-def _flaw_of_address(link: str, scheme: str) -> str | None:
-    if scheme == "ss" and "@" not in link:
-        return None  # the old form hides its host in base64; apps still read it
-    parts = urlsplit(link)
-    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    if scheme == "vless":
-        uuid.UUID(unquote(parts.username or ""))
-    if options.get("security") == "reality" and not options.get("pbk"):
+def _flaw_of_node(node: Node) -> str | None:
+    if node.scheme in ("vless", "vmess"):
+        uuid.UUID(node.secret)
+    if node.tls and node.tls.reality and not node.tls.reality.public_key:
         return "reality without a public key"
-    if options.get("flow") and options.get("type", "tcp") not in ("tcp", "raw"):
+    if node.flow and node.transport.kind != "tcp":
         return "flow over a transport that has none"
-    return _flaw_of_place(parts.hostname or "", parts.port or 0)
+    return _flaw_of_place(node.host, node.port)
 
 
 def _flaw_of_place(host: str, port: int) -> str | None:

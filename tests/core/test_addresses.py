@@ -7,7 +7,7 @@ from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.addresses import client_address
+from core.addresses import client_address
 
 PROXIES = [ip_network("10.0.0.0/8"), ip_network("::1/128")]
 

@@ -1,0 +1,105 @@
+"""A whole answer to an app: body and headers. Two queries, nothing written, no panel asked.
+
+Headers as the apps read them: Happ's developer notes and the Clash convention for `subscription-userinfo`.
+"""
+
+import base64
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db.models import Subquery
+from django.db.models.functions import JSONObject
+from django.utils.http import content_disposition_header
+
+from subscriptions.contacts import support_url
+from subscriptions.feeds.bodies import body
+from subscriptions.feeds.formats import Wanted
+from subscriptions.models import Subscription, SubscriptionRules
+from subscriptions.status import Reading, State
+from subscriptions.tokens import hash_of
+
+PENDING_UPDATE_HOURS = 1  # the shortest interval the header knows: the key will be there long before
+# All an app needs. The token is not read back: decrypting it costs more than the rest, and it is known.
+COLUMNS = (
+    "state",
+    "is_disabled",
+    "expires_at",
+    "token_hash",
+    "user__language",
+    "user__banned_at",
+    "access__traffic_limit",
+    "access__generation",
+    "access__key_epoch",
+)
+RULES = ("update_hours", "announce_en", "announce_ru", "fetches_per_minute")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A subscription whose link was asked for, and the rules it is answered by."""
+
+    subscription: Subscription
+    rules: SubscriptionRules
+
+
+@dataclass(frozen=True)
+class Document:
+    """What an app gets. `mark` changes whenever the text does."""
+
+    text: str
+    content_type: str
+    mark: str
+    headers: dict[str, str]
+
+
+def find(token: str, *, for_page: bool = False) -> Found | None:
+    """Return the subscription with that token, None if no subscription has it. One query.
+
+    A page shows more of it than an app gets. The rules come along as one column: a table of one row is not
+    worth a query of its own.
+    """
+    rules = SubscriptionRules.objects.values(row=JSONObject(**{name: name for name in RULES}))[:1]
+    known = Subscription.objects.filter(token_hash=hash_of(token)).annotate(rules=Subquery(rules))
+    if for_page:
+        subscription = known.select_related("user", "access", "plan").defer("token").first()
+    else:
+        subscription = known.select_related("user", "access").only(*COLUMNS).first()
+    if subscription is None:
+        return None
+    subscription.token = token
+    return Found(subscription, SubscriptionRules(**(subscription.rules or {})))
+
+
+def make(found: Found, reading: Reading, wanted: Wanted) -> Document:
+    """Return the document of a reading. No query.
+
+    Where nothing can be served, its entries are no servers: their names say why, in the customer's language.
+    """
+    language = found.subscription.user.language
+    made = body(wanted, reading, language)
+    return Document(made.text, made.content_type, made.mark, _headers(found, reading, language))
+
+
+def _headers(found: Found, reading: Reading, language: str) -> dict[str, str]:
+    limit = found.subscription.access.traffic_limit
+    hours = PENDING_UPDATE_HOURS if reading.state == State.PENDING else found.rules.update_hours
+    headers = {
+        "subscription-userinfo": (
+            f"upload=0; download={reading.used_bytes}; total={limit}; "
+            f"expire={int(found.subscription.expires_at.timestamp())}"
+        ),
+        "profile-title": _encoded(settings.SHOP_NAME),
+        "profile-update-interval": str(hours),
+        "profile-web-page-url": found.subscription.link,
+        "content-disposition": content_disposition_header(True, settings.SHOP_NAME) or "attachment",
+    }
+    if support := support_url():
+        headers["support-url"] = support
+    if announcement := found.rules.announcement_in(language):
+        headers["announce"] = _encoded(announcement)
+    return headers
+
+
+def _encoded(text: str) -> str:
+    """Return a text as apps take it in a header, which itself carries no more than ASCII."""
+    return f"base64:{base64.b64encode(text.encode()).decode()}"
