@@ -14,7 +14,7 @@ from aiohttp import web
 from sandbox.events import EventHub
 from sandbox.marzban import MarzbanStandIn
 from sandbox.page import page_app
-from sandbox.standin import StandIn
+from sandbox.standin import PanelStandIn, StandIn
 from sandbox.store import Store
 from sandbox.telegram import TelegramStandIn
 from sandbox.xui import XuiStandIn
@@ -75,7 +75,7 @@ class SandboxServer:
         return [self.telegram, *self.panels, self.yookassa]
 
     @property
-    def panels(self) -> list[StandIn]:
+    def panels(self) -> list[PanelStandIn]:
         return [*self.marzbans, *self.xuis]
 
     async def start(self) -> None:

@@ -34,3 +34,12 @@ class StandIn(Protocol):
     async def stop(self) -> None:
         """Stop background jobs. Safe to repeat."""
         ...
+
+
+class PanelStandIn(StandIn, Protocol):
+    """A panel, as the page shows it: `kind` by which calls are named, `about` what it stands in for."""
+
+    kind: str
+
+    @property
+    def about(self) -> str: ...

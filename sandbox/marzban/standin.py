@@ -35,6 +35,9 @@ def call_name(request: web.Request) -> str | None:
 class MarzbanStandIn:
     """One panel: its users, its admins and the keys its core lets in."""
 
+    kind = "marzban"
+    about = "Marzban 0.8.4"
+
     def __init__(self, hub: EventHub, *, name: str = "marzban") -> None:
         self.name = name
         self.hub = hub

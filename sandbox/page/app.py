@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from sandbox.standin import StandIn
+from sandbox.standin import PanelStandIn, StandIn
 from sandbox.yookassa import YooKassaStandIn
 
 STATIC = Path(__file__).parent / "static"
@@ -22,7 +22,7 @@ CONTENT_SECURITY_POLICY = (
 
 def page_app(
     telegram: StandIn,
-    panels: Sequence[StandIn],
+    panels: Sequence[PanelStandIn],
     yookassa: YooKassaStandIn,
     links: Mapping[str, str] | None = None,
 ) -> web.Application:
@@ -48,7 +48,7 @@ class Page:
     """Handlers of the page's own two calls."""
 
     def __init__(
-        self, panels: Sequence[StandIn], yookassa: YooKassaStandIn, links: Mapping[str, str]
+        self, panels: Sequence[PanelStandIn], yookassa: YooKassaStandIn, links: Mapping[str, str]
     ) -> None:
         self.panels, self.yookassa = panels, yookassa
         self.links = links
@@ -59,7 +59,10 @@ class Page:
     async def config(self, request: web.Request) -> web.Response:
         """Say where the shop, its admin, its docs, pay pages and panels are; what is not known is null."""
         known = {name: self.links.get(name) for name in ("web", "admin", "docs")}
-        panels = [{"name": panel.name, "url": self.links.get(panel.name)} for panel in self.panels]
+        panels = [
+            {"name": panel.name, "url": self.links.get(panel.name), "kind": panel.kind, "about": panel.about}
+            for panel in self.panels
+        ]
         return web.json_response({**known, "pay_page": self.yookassa.cashier.base, "panels": panels})
 
 

@@ -9,7 +9,8 @@ from aiohttp import web
 
 from sandbox.xui.clients_api import ROOT, RecordDoor, json_of, numbers_of, object_of
 from sandbox.xui.errors import MISSING, Failure
-from sandbox.xui.panel import read_client
+from sandbox.xui.panel import XuiPanel, read_client
+from sandbox.xui.records import Records
 from sandbox.xui.routes import Reply, Route
 from sandbox.xui.state import Record
 from sandbox.xui.versions import CLIENTS
@@ -19,6 +20,9 @@ Change = Callable[[Record], Awaitable[None]]
 
 
 class BulkDoor(RecordDoor):
+    def __init__(self, panel: XuiPanel, records: Records) -> None:
+        super().__init__(panel, records.in_bulk())
+
     def routes(self) -> list[Route]:
         return [
             Route("POST", f"{ROOT}/bulkAdjust", self.adjust, CLIENTS),
@@ -35,6 +39,7 @@ class BulkDoor(RecordDoor):
         wishes = await json_of(request)
         if not isinstance(wishes, list):
             raise Failure("json: cannot unmarshal object into Go value of type []")
+        await self.panel.compute()
         created, skipped = 0, []
         for wish in wishes:
             client = wish.get("client") or {}
@@ -122,6 +127,7 @@ class BulkDoor(RecordDoor):
         return await self.each(await object_of(request), "changed", change)
 
     async def each(self, body: dict[str, Any], done: str, change: Change) -> Reply:
+        await self.panel.compute()
         count, skipped = 0, []
         for email in emails_of(body):
             record = self.state.records.get(email)

@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 class XuiStandIn:
     """One panel of one version, which a control call may change."""
 
+    kind = "xui"
+
     def __init__(self, hub: EventHub, *, name: str = "xui", version: str = DEFAULT) -> None:
         self.name = name
         self.hub = hub
@@ -53,6 +55,10 @@ class XuiStandIn:
         self.routes = Routes(route for door in (self.gate, *old, *new) for route in door.routes())
         self._jobs: asyncio.Task[None] | None = None
         self._app = self._build()
+
+    @property
+    def about(self) -> str:
+        return f"3x-ui {self.panel.state.version}"
 
     def app(self) -> web.Application:
         return self._app

@@ -12,7 +12,8 @@ const DETAILS = {
 const CALLS = {
   telegram: ["sendMessage", "editMessage*", "answerCallbackQuery", "sendPhoto", "getUpdates"],
   yookassa: ["POST /v3/payments", "GET /v3/payments/*", "GET /v3/payments", "POST /v3/refunds", "GET /v3/refunds/*"],
-  panel: ["POST /api/user", "PUT /api/user/*", "GET /api/user/*", "GET /api/system", "POST /api/admin/token"],
+  marzban: ["POST /api/user", "PUT /api/user/*", "GET /api/user/*", "GET /api/system", "POST /api/admin/token"],
+  xui: ["POST /login", "POST /panel/api/inbounds/*", "POST /panel/api/clients/*", "GET /panel/api/inbounds/list", "GET /panel/api/server/status"],
 };
 const LOOK_EVERY_MS = 5_000;
 
@@ -77,7 +78,7 @@ function counters(states) {
   return rows.length ? h("ul", { class: "fired" }, rows) : h("p", { class: "nothing" }, t("noneFired"));
 }
 
-/** Draw the trouble maker into `place`. `targets` are {label, kind: "telegram" | "yookassa" | "panel", door}, Telegram first. */
+/** Draw the trouble maker into `place`. `targets` are {label, kind: "telegram" | "yookassa" | a panel's, door}, Telegram first. */
 export function showFaults(place, targets) {
   const rules = h("ul", { class: "rules" });
   const fired = h("div");

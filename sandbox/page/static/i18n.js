@@ -2,7 +2,7 @@
 
 const ENGLISH = {
   title: "VPN shop sandbox", tagline: "the outside world in a box",
-  admin: "Admin", shop: "Shop", docs: "Docs", panelPage: "Panel", live: "live", offline: "reconnecting",
+  admin: "Admin", shop: "Shop", docs: "Docs", panelPage: "Panel", inbounds: "Inbounds; in brackets where the core does not let it in", live: "live", offline: "reconnecting",
   theme: "Light or dark", otherLanguage: "Русский",
   customers: "Customers", chat: "Chat", world: "World", addCustomer: "Add a customer", search: "Search",
   noMessages: "No messages yet", photo: "Photo", you: "You", blockedBot: "blocked the bot", gone: "account deleted",
@@ -48,7 +48,7 @@ const ENGLISH = {
 
 const RUSSIAN = {
   title: "Песочница VPN-магазина", tagline: "внешний мир в коробке",
-  admin: "Админка", shop: "Магазин", docs: "Документация", panelPage: "Панель", live: "на связи", offline: "переподключение",
+  admin: "Админка", shop: "Магазин", docs: "Документация", panelPage: "Панель", inbounds: "Подключения; в скобках те, куда ядро не пускает", live: "на связи", offline: "переподключение",
   theme: "Светлая или тёмная", otherLanguage: "English",
   customers: "Клиенты", chat: "Чат", world: "Мир", addCustomer: "Новый клиент", search: "Поиск",
   noMessages: "Сообщений пока нет", photo: "Фото", you: "Вы", blockedBot: "заблокировал бота", gone: "аккаунт удалён",

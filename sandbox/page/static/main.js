@@ -44,7 +44,7 @@ function section(sign, title, open) {
 
 function worldColumn(places) {
   const targets = [{ label: "Telegram", kind: "telegram", door: telegram }, { label: "YooKassa", kind: "yookassa", door: yookassa },
-    ...places.panels.map(({ name }) => ({ label: name, kind: "panel", door: panel(name) }))];
+    ...places.panels.map(({ name, kind }) => ({ label: name, kind, door: panel(name) }))];
   const tour = h("section", { class: "tour card" });
   const panels = section("server", t("panels"), true);
   const payments = section("card", "YooKassa", true);

@@ -10,7 +10,7 @@ const GIGABYTE = 1024 ** 3;
 const LOOK_EVERY_MS = 10_000;
 
 class PanelCard {
-  constructor({ name, url }) {
+  constructor({ name, url, about }) {
     this.panel = panel(name);
     this.count = h("small");
     this.light = h("i", { class: "light" });
@@ -18,7 +18,7 @@ class PanelCard {
     this.list = h("div", { class: "accounts" });
     this.look = coalesce(() => this.fetch());
     this.node = h("div", { class: "panel" },
-      h("header", {}, this.light, h("b", {}, name), this.count,
+      h("header", {}, this.light, h("b", { title: about }, name), this.count,
         url ? h("a", { href: url, target: "_blank", rel: "noreferrer", title: t("panelPage") }, icon("link")) : null,
         h("label", { class: "switch", title: t("unplugHint") }, icon("plug"), h("span", {}, t("unplug")), this.plug)),
       this.list);
@@ -43,7 +43,8 @@ class PanelCard {
 
   row(account, now) {
     const left = ends(account.expire, now);
-    const shownFields = [account.status, left, account.data_limit, account.used_traffic, account.can_connect];
+    const where = inbounds(account);
+    const shownFields = [account.status, left, account.data_limit, account.used_traffic, account.can_connect, where];
     const build = (known) => this.rowNode(account, left, known);
     return { key: account.key ?? account.username, print: JSON.stringify(shownFields), build };
   }
@@ -53,7 +54,7 @@ class PanelCard {
     return h("div", { class: known ? "account changed" : "account" },
       h("span", {}, admission(account), h("code", { title: [account.username, account.note].filter(Boolean).join("\n") }, account.username),
         statusChip(account), h("small", { class: "ends" }, left)),
-      h("span", {}, traffic(account), h("span", { class: "account-actions" },
+      h("span", {}, traffic(account), inbounds(account) && h("small", { class: "traffic", title: t("inbounds") }, inbounds(account)), h("span", { class: "account-actions" },
         account.links?.length ? iconButton("copy", t("copyLinks"), () => copy(account.links.join("\n")), act("copy")) : null,
         account.zombie ? null : [
           iconButton("flow", t("flow"), shown(() => this.change(this.panel.flow(account.username, GIGABYTE))), act("flow")),
@@ -79,6 +80,11 @@ function statusChip(account) {
 function ends(expire, now) {
   if (!expire) return t("never");
   return expire > now ? t("expiresIn", { span: span(expire - now) }) : t("expiredAgo", { span: span(now - expire) });
+}
+
+/** The inbounds of an account where the panel keeps them by number; one in brackets is not let in by the core. */
+function inbounds(account) {
+  return (account.inbounds ?? []).map((number) => (account.let_in_by.includes(number) ? `#${number}` : `(#${number})`)).join(" ");
 }
 
 function traffic(account) {

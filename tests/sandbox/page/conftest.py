@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from sandbox.server import SandboxThread
 from tests.sandbox.page.bot_hand import BotHand
-from tests.world import PanelWorld, PaymentWorld, TelegramWorld
+from tests.world import PanelWorld, PaymentWorld, TelegramWorld, XuiWorld
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [
@@ -45,6 +45,8 @@ def page(
     telegram: TelegramWorld,
     marzban: PanelWorld,
     second_marzban: PanelWorld,
+    xui_clients: XuiWorld,
+    xui_legacy: XuiWorld,
     yookassa: PaymentWorld,
 ) -> Iterator[Page]:
     """The page in a fresh browser, with Anna's chat open; what goes wrong in its code fails the test."""

@@ -184,6 +184,16 @@ def test_an_account_the_panel_loses_leaves_the_page(page, marzban):
     assert marzban.users() == {}
 
 
+def test_accounts_of_a_3x_ui_panel_are_shown_with_their_inbounds(page, xui_clients, xui_legacy):
+    xui_clients.make_user("anna", inbounds=[1, 3], totalGB=10 * 1024**3)
+    account = page.locator(".account", has_text="anna")
+    expect(account).to_contain_text("#1 #3")
+    account.get_by_role("button", name="Let 1 GB flow").click()
+    expect(account).to_contain_text("1 GB of 10 GB")
+    xui_legacy.make_user("boris", enable=False)
+    expect(page.locator(".account", has_text="boris")).to_contain_text("(#1)")
+
+
 def test_the_cable_of_a_panel_is_pulled_and_put_back(page, marzban):
     switch = page.get_by_role("switch").first
     switch.click()

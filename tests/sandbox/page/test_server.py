@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from sandbox.server import SandboxThread
-from tests.world import PanelWorld, TelegramWorld
+from tests.world import PanelWorld, TelegramWorld, XuiWorld
 
 STATIC = Path(__file__).parents[3] / "sandbox" / "page" / "static"
 REFERENCE = re.compile(
@@ -21,7 +21,13 @@ WORD = re.compile(r"""\b(\w+): (?:"|')""")
 
 
 @pytest.fixture
-def page(box: SandboxThread, telegram: TelegramWorld, marzban: PanelWorld) -> str:
+def page(
+    box: SandboxThread,
+    telegram: TelegramWorld,
+    marzban: PanelWorld,
+    xui_clients: XuiWorld,
+    xui_legacy: XuiWorld,
+) -> str:
     return box.addresses["page"]
 
 
@@ -64,7 +70,12 @@ def test_files_beside_the_static_ones_stay_hidden(page, name):
 
 def test_config_names_the_panels_and_leaves_unknown_addresses_empty(box, page):
     config = requests.get(f"{page}/config", timeout=10).json()
-    assert [panel["name"] for panel in config["panels"]] == ["marzban", "marzban2"]
+    assert [(panel["name"], panel["about"]) for panel in config["panels"]] == [
+        ("marzban", "Marzban 0.8.4"),
+        ("marzban2", "Marzban 0.8.4"),
+        ("xui", "3x-ui 3.5.0"),
+        ("xui2", "3x-ui 2.8.9"),
+    ]
     assert config["panels"][0]["url"] == box.addresses["marzban"]
     assert (config["web"], config["admin"], config["docs"]) == (None, None, None)
 
