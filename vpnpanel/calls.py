@@ -55,10 +55,11 @@ class Drivers:
 
 def carry_out(plan: Plan, drivers: Drivers) -> list[Result]:
     """Make the plan's calls, one after the other, and return how each ended. Raises nothing."""
-    return [_carry_out(work, drivers) for work in plan.works]
+    return [carry_out_one(work, drivers) for work in plan.works]
 
 
-def _carry_out(work: Work, drivers: Drivers) -> Result:
+def carry_out_one(work: Work, drivers: Drivers) -> Result:
+    """Make one call and return how it ended. Raises nothing; touches no database."""
     panel = work.account.panel
     try:
         with drivers.borrow(panel) as driver:

@@ -1,17 +1,22 @@
-"""Which accounts an access should have and where: decided and committed before any panel is called."""
+"""Which accounts an access should have and where: decided and committed before any panel is called.
+
+An account that is to leave stays until what replaces it was seen working: the pass that sees it works marks
+the old one as leaving, and only the next removes it from its panel. Where nothing can replace it, it stays.
+"""
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import Sum
 
 from core import clock
 from core.errors import LeaseLost
 from core.models import Installation, RetentionRule
+from vpnpanel.choosing import Home, can_be_left, give_up_place, homes_of, in_order, is_elsewhere, take_place
 from vpnpanel.drivers.base import Credentials, Desired
-from vpnpanel.errors import NoPanel
 from vpnpanel.models import Access, Panel, PanelAccount
 from vpnpanel.observation import limit_on_panel
 
@@ -21,6 +26,7 @@ NAME_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 NAME_LENGTH = 16  # 80 bits: nobody guesses another customer's account
 KEPT_DAYS = 30
 KEPT_RULE = "panel accounts after the end"
+NO_PANEL = "no panel of its groups is open, answers and has room"
 
 
 @dataclass(frozen=True)
@@ -40,17 +46,35 @@ class Plan:
     """What to do for an access. `access` is as read at the time `at`, its generation included.
 
     `trouble` says why something wanted cannot be done now; empty if nothing stands in the way.
+    `is_partial`: panels that are busy were left out, their turn comes. `outgoing` leave once `staying` work.
     """
 
     access: Access
     at: datetime
     works: tuple[Work, ...]
     trouble: str
+    is_partial: bool = False
+    staying: tuple[PanelAccount, ...] = ()
+    outgoing: tuple[PanelAccount, ...] = ()
+
+
+@dataclass
+class Places:
+    """Where an access lives: who stays, who leaves once those work, who has left."""
+
+    staying: list[PanelAccount] = field(default_factory=list)
+    outgoing: list[PanelAccount] = field(default_factory=list)
+    left: list[PanelAccount] = field(default_factory=list)
+
+    def let_go(self, accounts: list[PanelAccount]) -> None:
+        for account in accounts:
+            give_up_place(account)
+            self.left.append(account)
 
 
 @transaction.atomic
-def make_plan(claimed: Access, installation: Installation) -> Plan:
-    """Settle where a claimed access lives, and return the calls that takes.
+def make_plan(claimed: Access, installation: Installation, busy: Collection[int] = ()) -> Plan:
+    """Settle where a claimed access lives, and return the calls that takes; none on panels that are `busy`.
 
     Safe to repeat: a live placement on a panel that serves is kept, also while that panel is down.
     Raises LeaseLost if the claim no longer holds.
@@ -60,21 +84,24 @@ def make_plan(claimed: Access, installation: Installation) -> Plan:
     if access is None:
         raise LeaseLost(f"access {claimed.pk} is held by another process")
     now = clock.database_now()
-    accounts = list(access.accounts.exclude(placement=Placement.GONE).select_related("panel").order_by("pk"))
-    live = _leave_where_not_due(access, accounts, now)
-    trouble = ""
-    if not live and access.is_wanted(now):
-        try:
-            accounts.append(_join(access, installation))
-        except NoPanel as missing:
-            trouble = str(missing)
-    down = [account.panel.name for account in accounts if account.is_live and not account.panel.is_up]
-    if down:
-        trouble = f"{', '.join(down)} does not answer"
+    places = _settle(access, installation, now)
+    to_call = [
+        account
+        for account in _to_call(access, places)
+        if account.panel.may_be_called and not account.is_held(access)
+    ]
+    free = [account for account in to_call if account.panel_id not in busy]
     note = f"{installation.short} access {access.pk}"
-    callable_now = [each for each in accounts if each.panel.may_be_called and not each.is_held(access)]
-    works = tuple(_work(access, account, note, now) for account in callable_now)
-    return Plan(access, now, tuple(sorted(works, key=lambda work: work.desired is None)), trouble)
+    used = used_in_all([access]).get(access.pk, 0)
+    return Plan(
+        access,
+        now,
+        tuple(_work(access, account, note=note, now=now, used=used) for account in free),
+        _trouble(access, places, now),
+        is_partial=len(free) < len(to_call),
+        staying=tuple(places.staying),
+        outgoing=tuple(places.outgoing),
+    )
 
 
 def ended_before(now: datetime) -> datetime:
@@ -83,51 +110,75 @@ def ended_before(now: datetime) -> datetime:
     return now - timedelta(days=rule.days if rule else KEPT_DAYS)
 
 
-def _leave_where_not_due(access: Access, accounts: list[PanelAccount], now: datetime) -> list[PanelAccount]:
-    """Mark accounts that should not be there any more as leaving, and return the one that stays live."""
+def _settle(access: Access, installation: Installation, now: datetime) -> Places:
+    """Decide who stays, give places to who is missing, and let go of whoever is not needed any more."""
+    accounts = list(access.accounts.exclude(placement=Placement.GONE).select_related("panel").order_by("pk"))
     is_due = not access.is_gone and (access.until > now or access.until > ended_before(now))
-    live: list[PanelAccount] = []
-    for account in (account for account in accounts if account.is_live):
-        if is_due and not live and account.panel.state in Panel.SERVING and not _must_move(access, account):
-            live.append(account)
-            continue
-        account.placement = Placement.LEAVING
-        account.save(update_fields=["placement"])
-        Panel.objects.filter(pk=account.panel_id, load__gt=0).update(load=F("load") - 1)
-    return live
+    places = Places(left=[account for account in accounts if not account.is_live])
+    live = [account for account in accounts if account.is_live]
+    kept = [account for account in live if is_due and account.panel.state in Panel.SERVING]
+    places.let_go([account for account in live if account not in kept])
+    # Those that serve come first: where there are too many, the last ones go.
+    kept.sort(key=lambda account: (not account.panel.is_up, account.serving_at is None, account.pk))
+    if access.is_wanted(now):
+        homes = homes_of(access)
+        _sort(access, kept, homes, places)
+        _fill(access, homes, places, installation)
+    else:
+        places.staying = kept
+    if access.panel_count:
+        places.outgoing += places.staying[access.panel_count :]
+        del places.staying[access.panel_count :]
+    if places.outgoing and (can_be_left(places.staying) or not access.is_wanted(now)):
+        places.let_go(places.outgoing)
+        places.outgoing = []
+    return places
 
 
-def _must_move(access: Access, account: PanelAccount) -> bool:
-    """Tell whether other groups were bought, and a panel of them takes the customer now."""
-    if Panel.objects.filter(pk=account.panel_id, groups__in=access.groups.all()).exists():
-        return False
-    return _selling().filter(groups__in=access.groups.all()).exists()
+def _sort(access: Access, kept: list[PanelAccount], homes: dict[int, Home], places: Places) -> None:
+    """Part those that stay from those that go as soon as others can take their place."""
+    taken = {account.panel_id for account in kept}
+    wished = [home for home in homes.values() if home.is_selling and home.location == access.location]
+    wished = [home for home in wished if home.pk not in taken]
+    for account in kept:
+        panel = account.panel
+        if access.panel_count and account.serving_at is None and not panel.is_up:
+            goes = True  # nobody has its key, so nobody need wait for its panel
+        elif access.panel_count and is_elsewhere(access, account, panel.location) and wished:
+            wished.pop()
+            goes = True
+        else:
+            goes = panel.pk not in homes
+        (places.outgoing if goes else places.staying).append(account)
 
 
-def _selling() -> "QuerySet[Panel]":
-    has_room = Q(capacity=0) | Q(load__lt=F("capacity"))
-    sound = Panel.objects.exclude(guard=Panel.Guard.FAILED)
-    return sound.filter(has_room, state=Panel.State.OPEN, is_up=True)
+def _fill(access: Access, homes: dict[int, Home], places: Places, installation: Installation) -> None:
+    """Take places until the access has as many as it should; where too few are to be had, nobody goes."""
+    without = {account.panel_id for account in [*places.staying, *places.outgoing]}
+    fitting = in_order(homes.values(), location=access.location, without=without)
+    missing = access.panel_count - len(places.staying) if access.panel_count else len(fitting)
+    while missing > 0 and (panel := take_place(fitting)):
+        fitting = [home for home in fitting if home.pk != panel.pk]
+        places.staying.append(_join(access, panel, installation))
+        missing -= 1
+    if not access.panel_count:
+        missing = 0 if places.staying else len(places.outgoing)
+    if missing > 0:
+        places.staying += places.outgoing[:missing]
+        del places.outgoing[:missing]
 
 
-def _join(access: Access, installation: Installation) -> PanelAccount:
-    """Give the access an account on the least loaded panel that sells. Raises NoPanel."""
-    selling = _selling()
-    fitting = selling.filter(groups__in=access.groups.all()).distinct().order_by("load", "pk")
-    for panel in fitting[:5]:
-        # Again under the row's lock, so that no race fills a panel above its capacity.
-        if selling.filter(pk=panel.pk).update(load=F("load") + 1):
-            account = PanelAccount(
-                access=access,
-                panel=panel,
-                name=_new_name(installation),
-                credentials=Credentials.fresh().written,
-                credentials_epoch=access.key_epoch,
-                key_epoch=access.key_epoch,
-            )
-            account.save(force_insert=True)
-            return account
-    raise NoPanel("no panel of its groups is open, answers and has room")
+def _join(access: Access, panel: Panel, installation: Installation) -> PanelAccount:
+    account = PanelAccount(
+        access=access,
+        panel=panel,
+        name=_new_name(installation),
+        credentials=Credentials.fresh().written,
+        credentials_epoch=access.key_epoch,
+        key_epoch=access.key_epoch,
+    )
+    account.save(force_insert=True)
+    return account
 
 
 def _new_name(installation: Installation) -> str:
@@ -135,7 +186,20 @@ def _new_name(installation: Installation) -> str:
     return f"{installation.short}_" + "".join(secrets.choice(NAME_ALPHABET) for _ in range(NAME_LENGTH))
 
 
-def _work(access: Access, account: PanelAccount, note: str, now: datetime) -> Work:
+def _to_call(access: Access, places: Places) -> list[PanelAccount]:
+    """Return the accounts to bring in line; those about to go only where what is wanted has changed."""
+    behind = [each for each in places.outgoing if each.applied_generation < access.generation]
+    return [*places.staying, *behind, *places.left]
+
+
+def _trouble(access: Access, places: Places, now: datetime) -> str:
+    if access.is_wanted(now) and not places.staying and not places.outgoing:
+        return NO_PANEL
+    down = [account.panel.name for account in places.staying if not account.panel.is_up]
+    return f"{', '.join(down)} does not answer" if down else ""
+
+
+def _work(access: Access, account: PanelAccount, *, note: str, now: datetime, used: int) -> Work:
     if not account.is_live:
         return Work(account, None)
     _make_keys(access, account)
@@ -145,7 +209,7 @@ def _work(access: Access, account: PanelAccount, note: str, now: datetime) -> Wo
         desired=Desired(
             is_enabled=access.is_wanted(now),
             until=access.until,
-            traffic_limit=limit_on_panel(access, account, used_in_all([access]).get(access.pk, 0)),
+            traffic_limit=limit_on_panel(access, account, used),
             note=note,
             credentials=Credentials.read(account.credentials),
             devices=access.devices,

@@ -1,21 +1,23 @@
 """The only writer to panels: brings them from what they show to what the accesses say.
 
-1. Claim a dirty access, newest change first, unless its panel is known not to answer.
+1. Claim a dirty access, newest change first, unless all it waits for is a panel that does not answer.
 2. In one short transaction settle its placements; a new account's name is committed here.
 3. Call the panels with no transaction open. Drivers' verbs may be repeated, so a crash here costs nothing.
 4. In one transaction, if the claim still holds, record what was seen, and the generation read at step 2.
    A change made meanwhile leaves the access dirty, so it is worked off again.
 Panels are called side by side in threads that never touch the database, one call at a time each; meanwhile
-the next access of each panel is planned.
+the next access of each panel is planned. The panels of one access are called at once, and each answer is
+recorded as it comes. Panels with calls waiting are left out of a plan: their turn comes, and meanwhile the
+others serve.
 """
 
 import logging
 import time
 from collections import Counter
-from collections.abc import Collection
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Collection, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -23,15 +25,16 @@ from core import claims, clock
 from core.errors import LeaseLost
 from core.models import Installation
 from core.services import require_installation
-from vpnpanel.calls import Drivers, Result, carry_out
+from vpnpanel.calls import Drivers, Result, carry_out, carry_out_one
 from vpnpanel.models import Access, Panel, PanelAccount
 from vpnpanel.placement import Plan, make_plan
-from vpnpanel.recording import finish
+from vpnpanel.recording import finish, note_progress
 
 log = logging.getLogger(__name__)
 
 PANELS_AT_ONCE = 4
 PLANS_PER_PANEL = 2
+THREADS = PANELS_AT_ONCE * PLANS_PER_PANEL
 BUDGET_SECONDS = 20.0
 # Two calls that both wait for their time-outs, and a check of the panel; a third finds the lease gone.
 LEASE_SECONDS = 100.0
@@ -55,10 +58,24 @@ def reconcile_one(access_id: int) -> bool:
                 plan = make_plan(claimed[0], installation)
             except LeaseLost:
                 return False
-            recorded = finish(plan, carry_out(plan, Drivers(closing)))
+            recorded = _call_and_record(plan, Drivers(closing))
         if not recorded or not wanted.filter(next_try_at__isnull=True).exists():
             break
     return not wanted.exists()
+
+
+def _call_and_record(plan: Plan, drivers: Drivers) -> bool:
+    """Call the plan's panels side by side and record each answer as it comes; tell whether the claim held."""
+    if len(plan.works) < 2:
+        return finish(plan, carry_out(plan, drivers))
+    results: list[Result] = []
+    with ThreadPoolExecutor(min(len(plan.works), THREADS), thread_name_prefix="reconcile") as pool:
+        calls = [pool.submit(carry_out_one, work, drivers) for work in plan.works]
+        for done in as_completed(calls):
+            results.append(done.result())
+            if len(results) < len(calls):
+                note_progress(plan, results[-1])
+    return finish(plan, results, noted=len(results) - 1)
 
 
 def reconcile_due(budget_seconds: float = BUDGET_SECONDS) -> int:
@@ -71,20 +88,33 @@ def reconcile_due(budget_seconds: float = BUDGET_SECONDS) -> int:
         return _Sweep(installation, stack, budget_seconds).run()
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Running:
-    """A plan whose calls are under way or next in line."""
+    """A plan whose calls are under way or next in line, with what came of them so far."""
 
     plan: Plan
-    since: float
+    since: float = field(default_factory=time.monotonic)
+    results: list[Result] = field(default_factory=list)
 
     @property
     def is_slow(self) -> bool:
         return time.monotonic() - self.since > SLOW_SECONDS
 
-    @property
-    def panels(self) -> set[int]:
-        return {work.account.panel_id for work in self.plan.works}
+    def take(self, result: Result) -> bool:
+        """Record a result; tell whether that was the last of the plan.
+
+        A bug met there must not stop the others, whose calls are already made.
+        """
+        self.results.append(result)
+        is_last = len(self.results) == len(self.plan.works)
+        try:
+            if is_last:
+                finish(self.plan, self.results, noted=len(self.results) - 1)
+            else:
+                note_progress(self.plan, result)
+        except Exception:
+            log.exception("what became of access %s could not be recorded", self.plan.access.pk)
+        return is_last
 
 
 class _Sweep:
@@ -93,57 +123,65 @@ class _Sweep:
     def __init__(self, installation: Installation, stack: ExitStack, budget_seconds: float) -> None:
         self._installation = installation
         self._drivers = Drivers(stack)
-        self._pool = stack.enter_context(
-            ThreadPoolExecutor(PANELS_AT_ONCE * PLANS_PER_PANEL, thread_name_prefix="reconcile")
-        )
+        self._pool = stack.enter_context(ThreadPoolExecutor(THREADS, thread_name_prefix="reconcile"))
         self._give_up_at = time.monotonic() + budget_seconds
-        self._running: dict[Future[list[Result]], _Running] = {}
+        self._calls: dict[Future[Result], tuple[int, _Running]] = {}
+        self._tried = 0
         callable_panels = Panel.objects.filter(is_up=True).exclude(state=Panel.State.OFF)
         self._panels = set(callable_panels.values_list("pk", flat=True))
 
     def run(self) -> int:
         try:
-            return self._work_off()
+            self._work_off()
         finally:
-            for done, running in self._running.items():  # only after a bug: what was called is still recorded
-                _finish_or_log(running.plan, done.result())
+            self._take(list(self._calls))  # only after a bug: what was called is still recorded
+        return self._tried
 
-    def _work_off(self) -> int:
-        tried = 0
+    def _work_off(self) -> None:
         while True:
             plan = self._next_plan() if self._has_time() else None
             if plan is not None:
-                self._running[self._pool.submit(carry_out, plan, self._drivers)] = _Running(
-                    plan, time.monotonic()
-                )
-                continue
-            if not self._running:
-                return tried
-            for done in wait(self._running, timeout=1.0, return_when=FIRST_COMPLETED).done:
-                _finish_or_log(self._running.pop(done).plan, done.result())
-                tried += 1
+                self._begin(plan)
+            elif self._calls:
+                self._take(wait(self._calls, timeout=1.0, return_when=FIRST_COMPLETED).done)
+            else:
+                return
+
+    def _begin(self, plan: Plan) -> None:
+        running = _Running(plan)
+        for work in plan.works:
+            call = self._pool.submit(carry_out_one, work, self._drivers)
+            self._calls[call] = (work.account.panel_id, running)
+        if not plan.works:
+            finish(plan, [])
+            self._tried += 1
+
+    def _take(self, calls: Iterable[Future[Result]]) -> None:
+        for call in calls:
+            _, running = self._calls.pop(call)
+            self._tried += running.take(call.result())
 
     def _has_time(self) -> bool:
         """A panel that hangs holds the sweep up: meanwhile the others are served past the time given."""
-        return time.monotonic() < self._give_up_at or any(each.is_slow for each in self._running.values())
+        return time.monotonic() < self._give_up_at or any(each.is_slow for _, each in self._calls.values())
 
     def _busy(self) -> set[int]:
-        lines = Counter(panel for each in self._running.values() for panel in each.panels)
+        lines = Counter(panel for panel, _ in self._calls.values())
         if len(lines) >= PANELS_AT_ONCE:
             return self._panels
         return {panel for panel, length in lines.items() if length >= PLANS_PER_PANEL}
 
     def _next_plan(self) -> Plan | None:
-        """Claim and plan the next access that no busy panel keeps waiting; None if there is none."""
+        """Claim and plan the next access that a free panel can do something for; None if there is none."""
         busy = self._busy()
         if self._panels and self._panels <= busy:
             return None
         while claimed := claims.claim(due(busy), limit=1, lease_seconds=LEASE_SECONDS):
             try:
-                plan = make_plan(claimed[0], self._installation)
+                plan = make_plan(claimed[0], self._installation, busy)
             except LeaseLost:
                 continue
-            if busy.isdisjoint(work.account.panel_id for work in plan.works):
+            if plan.works or not plan.is_partial:
                 return plan
             # It was given a place on a busy panel just now: put it back, its turn comes with that panel.
             claims.record(plan.access)
@@ -151,22 +189,29 @@ class _Sweep:
 
 
 def due(busy_panels: Collection[int] = ()) -> QuerySet[Access]:
-    """Return dirty accesses to try now, newest change first; not those waiting for a panel to come back."""
+    """Return dirty accesses to try now, newest change first.
+
+    Whoever was tried since the last change and only waits for a panel to come back is not among them, nor
+    whoever only the panels that are busy could do something for.
+    """
     accounts = PanelAccount.objects.filter(access=OuterRef("pk"))
-    waiting = accounts.filter(
-        placement__in=PanelAccount.LIVE, panel__state__in=Panel.SERVING, panel__is_up=False
+    away = accounts.filter(
+        placement__in=PanelAccount.LIVE,
+        serving_at__isnull=False,  # else another panel may take its place
+        panel__state__in=Panel.SERVING,
+        panel__is_up=False,
     )
-    is_time = Q(next_try_at__isnull=True) | Q(next_try_at__lte=clock.now())
-    rows = Access.objects.filter(is_time, ~Exists(waiting), is_dirty=True)
+    is_behind = (
+        Q(placement__in=[PanelAccount.Placement.JOINING, PanelAccount.Placement.LEAVING])
+        | Q(applied_generation__lt=OuterRef("generation"))
+        | ~Q(error="")
+    )
+    here = accounts.filter(panel__is_up=True).exclude(panel__state=Panel.State.OFF)
+    behind = here.exclude(placement=PanelAccount.Placement.GONE).filter(is_behind)
+    is_fresh = Q(next_try_at__isnull=True)
+    is_time = Q(next_try_at__lte=clock.now()) & (~Exists(away) | Exists(behind))
+    rows = Access.objects.filter(is_fresh | is_time, is_dirty=True)
     if busy_panels:
         on_busy = accounts.filter(panel__in=busy_panels).exclude(placement=PanelAccount.Placement.GONE)
-        rows = rows.filter(~Exists(on_busy))
+        rows = rows.filter(~Exists(on_busy) | Exists(behind.exclude(panel__in=busy_panels)))
     return rows.order_by("-changed_at")
-
-
-def _finish_or_log(plan: Plan, results: list[Result]) -> None:
-    """Record one access; a bug met there must not stop the others, whose calls are already made."""
-    try:
-        finish(plan, results)
-    except Exception:
-        log.exception("what became of access %s could not be recorded", plan.access.pk)

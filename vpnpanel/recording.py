@@ -1,4 +1,4 @@
-"""What became of a plan, written in one transaction if the claim still holds."""
+"""What became of a plan, written in short transactions if the claim still holds."""
 
 import logging
 from datetime import timedelta
@@ -10,6 +10,7 @@ from core import claims, clock
 from notifications.services import tell
 from vpnpanel import findings, usage
 from vpnpanel.calls import Result
+from vpnpanel.choosing import can_be_left, give_up_place
 from vpnpanel.errors import PanelDown
 from vpnpanel.models import Access, PanelAccount
 from vpnpanel.observation import FIELDS, MISSING, take_in
@@ -25,34 +26,92 @@ LONGEST_WAIT_SECONDS = 60
 PERMANENT_WAIT_SECONDS = 300
 
 
-def finish(plan: Plan, results: list[Result]) -> bool:
-    """Record how a plan ended; tell whether the claim still held. Results of a lost claim are dropped."""
+def note_progress(plan: Plan, result: Result) -> bool:
+    """Record one call of a plan while others are under way; tell whether the claim still held.
+
+    A customer whose key works on one panel hears of it while another still keeps us waiting.
+    """
+    _mark_down([result])
+    with transaction.atomic():
+        access = _held(plan)
+        if access is None:
+            return False
+        rows = _settle_accounts(plan, [result])
+        if _tell_ready(plan, access, [rows[result.work.account.pk]]):
+            Access.objects.filter(pk=access.pk).update(announce=False)
+    return True
+
+
+def finish(plan: Plan, results: list[Result], *, noted: int = 0) -> bool:
+    """Record how a plan ended; tell whether the claim still held. Results of a lost claim are dropped.
+
+    The first `noted` of the results were recorded as they came.
+    """
+    _mark_down(results[noted:])
+    with transaction.atomic():
+        access = _held(plan)
+        if access is None:
+            log.warning("access %s: another process took over, what was done is dropped", plan.access.pk)
+            return False
+        rows = _settle_accounts(plan, results[noted:])
+        values = _values(plan, access, results, rows)
+        if _tell_ready(plan, access, [rows[result.work.account.pk] for result in results[noted:]]):
+            values["announce"] = False
+        return claims.record(access, **values)
+
+
+def _mark_down(results: list[Result]) -> None:
     for result in results:
         if isinstance(result.error, PanelDown):
             mark_down(result.work.account.panel_id, str(result.error))
-    return _record(plan, results)
 
 
-@transaction.atomic
-def _record(plan: Plan, results: list[Result]) -> bool:
+def _held(plan: Plan) -> Access | None:
     held = Access.objects.filter(pk=plan.access.pk, claim_token=plan.access.claim_token)
-    access = held.select_for_update(no_key=True).first()
-    if access is None:
-        log.warning("access %s: another process took over, what was done is not recorded", plan.access.pk)
-        return False
-    rows = _settle_accounts(plan, results)
-    problem = _problem(plan, results)
-    values = _failed(access, *problem) if problem else _applied(access, plan)
+    return held.select_for_update(no_key=True).first()
+
+
+def _values(
+    plan: Plan, access: Access, results: list[Result], rows: dict[int, PanelAccount]
+) -> dict[str, Any]:
+    """Return what becomes of the access, having let go of accounts that others stand in for now."""
+    is_replaced = bool(plan.outgoing) and can_be_left([rows[account.pk] for account in plan.staying])
+    if is_replaced:
+        for account in plan.outgoing:
+            if rows[account.pk].is_live:
+                give_up_place(rows[account.pk])
+    if problem := _problem(plan, results, is_replaced=is_replaced):
+        values = _failed(access, *problem)
+        if any(isinstance(result.error, PanelDown) and not _has_served(result) for result in results):
+            values["next_try_at"] = None  # nobody has its key yet: another panel may take the customer
+        return values
+    if plan.is_partial:
+        return {"attempts": 0, "next_try_at": None, "error": ""}
+    if plan.outgoing and not is_replaced:
+        return _failed(access, "the accounts that are to replace others do not work yet", False)
+    values = _applied(access, plan)
+    if is_replaced:
+        values["is_dirty"] = True  # the next pass removes them from their panels
+    return values
+
+
+def _has_served(result: Result) -> bool:
+    return result.work.account.serving_at is not None
+
+
+def _tell_ready(plan: Plan, access: Access, rows: list[PanelAccount]) -> bool:
+    """Tell the customer who waits for it that a key works now; tell whether that was so."""
     is_wanted = access.is_wanted(plan.at) and plan.access.is_wanted(plan.at)
-    if access.announce and is_wanted and not problem and any(row.links for row in rows if row.is_live):
-        values["announce"] = False
-        tell(
-            access.user,
-            "access_ready",
-            dedupe_key=f"access_ready:{access.pk}:{plan.access.generation}",
-            context={"access_id": access.pk},
-        )
-    return claims.record(access, **values)
+    works = any(row.links and not row.error and row.is_live for row in rows)
+    if not (access.announce and is_wanted and works):
+        return False
+    tell(
+        access.user,
+        "access_ready",
+        dedupe_key=f"access_ready:{access.pk}:{plan.access.generation}",
+        context={"access_id": access.pk},
+    )
+    return True
 
 
 def _applied(access: Access, plan: Plan) -> dict[str, Any]:
@@ -77,21 +136,29 @@ def _failed(access: Access, text: str, is_permanent: bool) -> dict[str, Any]:
     }
 
 
-def _problem(plan: Plan, results: list[Result]) -> tuple[str, bool] | None:
+def _problem(plan: Plan, results: list[Result], *, is_replaced: bool) -> tuple[str, bool] | None:
     """Return why the access is not applied, and whether for good; None if it is.
 
-    An account that cannot leave because its panel is away is no reason: the probe has it removed later.
+    An account that cannot leave because its panel is away is no reason: the probe has it removed later. Nor
+    is what happened to one that is let go now.
     """
+    going = {account.pk for account in plan.outgoing} if is_replaced else set()
     for result in results:
         is_late_leaver = result.work.desired is None and isinstance(result.error, PanelDown)
-        if result.error is not None and not is_late_leaver:
+        if result.error is not None and not is_late_leaver and result.work.account.pk not in going:
             return f"{result.work.account.panel}: {result.error}", result.error.permanent
     return (plan.trouble, False) if plan.trouble else None
 
 
-def _settle_accounts(plan: Plan, results: list[Result]) -> list[PanelAccount]:
-    keys = [result.work.account.pk for result in results]
-    rows = {row.pk: row for row in PanelAccount.objects.select_for_update().filter(pk__in=keys)}
+def _settle_accounts(plan: Plan, results: list[Result]) -> dict[int, PanelAccount]:
+    """Write down what the calls showed; return these accounts, and those of a replacement, by key."""
+    keys = {result.work.account.pk for result in results}
+    if plan.outgoing:
+        keys.update(account.pk for account in (*plan.staying, *plan.outgoing))
+    found = PanelAccount.objects.filter(pk__in=keys).order_by("pk")
+    if plan.outgoing:
+        found = found.select_related("panel")
+    rows = {row.pk: row for row in found.select_for_update(of=("self",))}
     before = sum(row.used_bytes for row in rows.values())
     for result in results:
         _settle(rows[result.work.account.pk], result, plan.access)
@@ -102,7 +169,7 @@ def _settle_accounts(plan: Plan, results: list[Result]) -> list[PanelAccount]:
         for result in results
         if result.error is None and result.work.account.panel.holds_changes
     )
-    return list(rows.values())
+    return rows
 
 
 def _settle(row: PanelAccount, result: Result, read: Access) -> None:

@@ -60,11 +60,11 @@ def name_after_the_call() -> None:
 
     work = placement._work
 
-    def work_with_a_fresh_name(access: Any, account: Any, note: str, now: Any) -> Any:
+    def work_with_a_fresh_name(access: Any, account: Any, **facts: Any) -> Any:
         if account.serving_at is None:
             account.name = placement._new_name(Installation.objects.get())
             account.save(update_fields=["name"])
-        return work(access, account, note, now)
+        return work(access, account, **facts)
 
     placement._work = work_with_a_fresh_name
 

@@ -39,6 +39,7 @@ class Access(Claimable):
     location = models.CharField(
         _("wanted location"), max_length=60, blank=True, help_text=_("As chosen by the customer. Empty: any.")
     )
+    location_chosen_at = models.DateTimeField(_("location chosen"), null=True, editable=False)
     # Raised to have all its accounts get other keys.
     key_epoch = models.PositiveIntegerField(_("times the keys were changed"), default=0)
     generation = models.PositiveIntegerField(_("generation"), default=1)
@@ -113,6 +114,7 @@ class PanelAccount(models.Model):
     error = models.TextField(_("last error"), blank=True)
     joined_at = models.DateTimeField(_("made"), auto_now_add=True)
     serving_at = models.DateTimeField(_("serving since"), null=True)
+    leaving_at = models.DateTimeField(_("given up"), null=True)
     gone_at = models.DateTimeField(_("removed"), null=True)
 
     class Meta:

@@ -1,0 +1,256 @@
+"""One access on several panels: how many, which ones, and that one panel's trouble stays its own."""
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
+
+from core import clock
+from notifications.models import OutboxMessage
+from tests.factories import make_panel
+from tests.vpnpanel.wanted import change, want_access
+from tests.world import PanelWorld
+from vpnpanel import outages, reconciler, services, tasks
+from vpnpanel.models import Access, Panel, PanelAccount, PanelGroup
+
+
+def live_on(access: Access) -> set[str]:
+    rows = access.accounts.filter(placement__in=PanelAccount.LIVE)
+    return set(rows.values_list("panel__name", flat=True))
+
+
+def keys_of(access: Access) -> set[str]:
+    """Return what tells the keys apart: a panel draws other parts of its links anew each time."""
+    return {link.split("@")[0] for link in services.links_of(access.pk)}
+
+
+def no_longer(access: Access) -> set[str]:
+    return set(access.accounts.filter(placement="gone").values_list("panel__name", flat=True))
+
+
+@pytest.fixture
+def third_panel(panel: Panel, marzban: PanelWorld) -> Panel:
+    """The first panel's server again, by its other name; closed for sale."""
+    by_name = PanelWorld(marzban.address.replace("127.0.0.1", "localhost"))
+    return make_panel(by_name, name="fi-1", state=Panel.State.CLOSED)
+
+
+@pytest.mark.parametrize(("panel_count", "homes"), [(1, 1), (2, 2), (0, 2), (3, 2)])
+def test_access_lives_on_as_many_panels_as_it_should_and_as_there_are(
+    panel, second_panel, marzban, second_marzban, panel_count, homes
+):
+    access = want_access(panel_count=panel_count)
+    assert reconciler.reconcile_one(access.pk)
+    assert len(live_on(access)) == homes == len(marzban.users()) + len(second_marzban.users())
+    assert len(services.links_of(access.pk)) == 2 * homes
+    assert OutboxMessage.objects.count() == 1
+
+
+def test_heavier_panel_gets_more_customers(panel, second_panel):
+    Panel.objects.filter(pk=second_panel.pk).update(weight=2)
+    for _ in range(6):
+        want_access()
+    reconciler.reconcile_due()
+    assert [Panel.objects.get(name=name).load for name in ("nl-1", "de-1")] == [2, 4]
+
+
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        {"state": "closed"},
+        {"state": "draining"},
+        {"guard": "failed"},
+        {"is_up": False},
+        {"capacity": 1, "load": 1},
+    ],
+)
+def test_panel_that_takes_nobody_is_skipped_and_who_lives_there_stays(panel, second_panel, unfit):
+    old = want_access(panel_count=2)
+    reconciler.reconcile_one(old.pk)
+    Panel.objects.filter(pk=panel.pk).update(**unfit)
+    new = want_access(panel_count=2)
+    reconciler.reconcile_one(new.pk)
+    change(old)
+    reconciler.reconcile_one(old.pk)
+    assert (live_on(old), live_on(new)) == ({"nl-1", "de-1"}, {"de-1"})
+
+
+def test_customer_hears_of_a_key_as_soon_as_one_works_while_another_panel_is_down(
+    panel, second_panel, marzban, second_marzban
+):
+    marzban.outage(True)
+    access = want_access(panel_count=0)
+    assert not reconciler.reconcile_one(access.pk)
+    assert OutboxMessage.objects.count() == 1 and len(second_marzban.users()) == 1
+    access.refresh_from_db()
+    assert access.is_dirty and not access.announce and "nl-1" in access.error
+    marzban.outage(False)
+    tasks.probe_panels()
+    assert not Access.objects.filter(is_dirty=True).exists()
+    assert len(marzban.users()) == 1 and OutboxMessage.objects.count() == 1
+
+
+def test_hanging_panel_keeps_nobody_from_being_told_by_the_other(
+    panel, second_panel, marzban, second_marzban, live_db
+):
+    marzban.fail("POST /api/user", "hang", seconds=1.5)
+    access = want_access(panel_count=0)
+    worker = threading.Thread(target=sweep_in_thread, args=(lambda: reconciler.reconcile_one(access.pk),))
+    began = time.monotonic()
+    worker.start()
+    while not OutboxMessage.objects.exists():
+        assert time.monotonic() - began < 1.2, "the customer waits for the panel that hangs"
+        time.sleep(0.05)
+    worker.join()
+
+
+def sweep_in_thread(work) -> None:
+    try:
+        work()
+    finally:
+        connections.close_all()
+
+
+def test_slow_panel_does_not_slow_the_others_down(panel, second_panel, marzban, second_marzban):
+    accesses = [want_access(panel_count=0) for _ in range(10)]
+    reconciler.reconcile_due()
+    for access in accesses:
+        change(access, is_enabled=False)
+    marzban.fail("*", "delay", seconds=1)
+    second_marzban.forget_calls()
+    reconciler.reconcile_due(budget_seconds=3)
+    stopped = [user for user in second_marzban.users().values() if user["status"] == "disabled"]
+    assert len(stopped) == 10
+    assert Access.objects.filter(is_dirty=True).count() >= 4  # for the slow one
+    marzban.heal()
+    reconciler.reconcile_due()
+    assert not Access.objects.filter(is_dirty=True).exists()
+    assert not any(user["can_connect"] for user in marzban.users().values())
+
+
+def test_who_waits_for_a_panel_that_is_down_is_tried_once_and_does_not_block(
+    panel, second_panel, marzban, second_marzban
+):
+    accesses = [want_access(panel_count=0, announce=False) for _ in range(4)]
+    reconciler.reconcile_due()
+    marzban.outage(True)
+    outages.probe()
+    for access in accesses:
+        change(access, is_enabled=False)
+    assert reconciler.reconcile_due() == 4
+    assert not any(user["can_connect"] for user in second_marzban.users().values())
+    Access.objects.update(next_try_at=clock.now() - timedelta(seconds=1))
+    assert not reconciler.due() and Access.objects.filter(is_dirty=True).count() == 4
+
+
+def test_failure_on_one_panel_is_tried_again_while_another_is_down(
+    panel, second_panel, marzban, second_marzban
+):
+    marzban.outage(True)
+    outages.probe()
+    Panel.objects.update(is_up=True)
+    access = want_access(panel_count=0)
+    second_marzban.fail("POST /api/user", "error", status=500, times=1)
+    assert not reconciler.reconcile_one(access.pk)
+    Access.objects.update(next_try_at=clock.now() - timedelta(seconds=1))
+    reconciler.reconcile_due()
+    assert len(second_marzban.users()) == 1
+
+
+def test_fewer_panels_bought_and_the_surplus_leaves_after_the_others_work(
+    panel, second_panel, marzban, second_marzban
+):
+    access = want_access(panel_count=2)
+    reconciler.reconcile_one(access.pk)
+    change(access, panel_count=1)
+    assert reconciler.reconcile_one(access.pk)
+    assert live_on(access) == {"nl-1"} and no_longer(access) == {"de-1"}
+    assert len(marzban.users()) == 1 and not second_marzban.users()
+    change(access, panel_count=0)
+    assert reconciler.reconcile_one(access.pk)
+    assert live_on(access) == {"nl-1", "de-1"} and len(second_marzban.users()) == 1
+
+
+def test_where_one_of_two_is_down_the_surplus_is_that_one(panel, second_panel, marzban):
+    access = want_access(panel_count=2)
+    reconciler.reconcile_one(access.pk)
+    marzban.outage(True)
+    outages.probe()
+    change(access, panel_count=1)
+    assert reconciler.reconcile_one(access.pk)
+    assert live_on(access) == {"de-1"}
+    marzban.outage(False)
+    tasks.probe_panels()
+    assert not marzban.users() and no_longer(access) == {"nl-1"}
+
+
+def test_lost_panel_of_two_is_replaced_by_the_third(panel, second_panel, third_panel):
+    access = want_access(panel_count=2)
+    reconciler.reconcile_one(access.pk)
+    services.set_panel_state(third_panel.pk, state="open", actor="olga")
+    services.set_panel_state(second_panel.pk, state="lost", actor="olga")
+    reconciler.reconcile_one(access.pk)
+    assert live_on(access) == {"nl-1", "fi-1"}
+
+
+def test_new_customer_does_not_wait_for_the_panel_that_went_down_under_their_first_call(
+    panel, second_panel, marzban, second_marzban
+):
+    marzban.outage(True)
+    access = want_access()
+    assert reconciler.reconcile_one(access.pk)
+    assert live_on(access) == {"de-1"} and OutboxMessage.objects.count() == 1
+    marzban.outage(False)
+    tasks.probe_panels()
+    assert not marzban.users() and Panel.objects.get(name="nl-1").load == 0
+
+
+def test_replaced_account_serves_until_the_new_one_was_seen_working(
+    panel, second_panel, marzban, second_marzban
+):
+    best = PanelGroup.objects.create(code="best", name="Best")
+    second_panel.groups.set([best])
+    access = want_access()
+    reconciler.reconcile_one(access.pk)
+    keys = keys_of(access)
+    second_marzban.fail("POST /api/user", "error", status=500)
+    change(access, groups=[best])
+    assert not reconciler.reconcile_one(access.pk)
+    assert keys_of(access) == keys and len(marzban.users()) == 1
+    second_marzban.heal()
+    assert reconciler.reconcile_one(access.pk)
+    assert not marzban.users() and live_on(access) == {"de-1"}
+
+
+def test_cost_of_several_panels_grows_with_calls_only(panel, second_panel, marzban, second_marzban):
+    want_access(panel_count=0)
+    reconciler.reconcile_due()
+    costs = []
+    for count in (4, 8):
+        for _ in range(count):
+            want_access(panel_count=0)
+        with CaptureQueriesContext(connections["default"]) as queries:
+            assert reconciler.reconcile_due() == count
+        costs.append(len(queries))
+    assert (costs[1] - costs[0]) / 4 <= 36  # 22 with one panel; a place, a row and a record more
+    assert len(marzban.calls("POST /api/user")) == 13
+
+
+@pytest.mark.usefixtures("live_db")
+def test_race_for_places_on_both_panels_never_overfills_one(panel, second_panel):
+    Panel.objects.update(capacity=3)
+    accesses = [want_access(panel_count=2) for _ in range(8)]
+    threads = [
+        threading.Thread(target=sweep_in_thread, args=(lambda key=access.pk: reconciler.reconcile_one(key),))
+        for access in accesses
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    live = PanelAccount.objects.filter(placement__in=PanelAccount.LIVE)
+    for each in (panel, second_panel):
+        assert live.filter(panel=each).count() == Panel.objects.get(pk=each.pk).load == 3

@@ -1,0 +1,99 @@
+"""Which panels could take an access, and a place on the best of them."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from core import clock
+from vpnpanel.models import Access, Panel, PanelAccount
+
+# A full panel is skipped; so many races for its last place are lost before the access waits for its next try.
+MOST_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Home:
+    """A panel of an access's groups, as it was when its places were settled."""
+
+    pk: int
+    location: str
+    load: int
+    weight: int
+    is_selling: bool
+
+    @property
+    def fullness(self) -> float:
+        """A panel of weight 2 is as full with two accounts as one of weight 1 with one."""
+        return self.load / max(self.weight, 1)
+
+
+def selling() -> "QuerySet[Panel]":
+    """Return the panels that take new customers now: open, answering, sound and with room."""
+    has_room = Q(capacity=0) | Q(load__lt=F("capacity"))
+    sound = Panel.objects.exclude(guard=Panel.Guard.FAILED)
+    return sound.filter(has_room, state=Panel.State.OPEN, is_up=True)
+
+
+def homes_of(access: Access) -> dict[int, Home]:
+    """Return the panels of the access's groups by key. One query."""
+    sells = Exists(selling().filter(pk=OuterRef("pk")))
+    rows = Panel.objects.filter(groups__in=access.groups.all()).annotate(sells=sells).distinct()
+    names = ("pk", "location", "load", "weight", "sells")
+    return {row[0]: Home(*row) for row in rows.order_by("pk").values_list(*names)}
+
+
+def in_order(homes: Iterable[Home], *, location: str, without: Collection[int]) -> list[Home]:
+    """Return those that take customers, best first: of the wanted location, then the least loaded."""
+    fitting = [home for home in homes if home.is_selling and home.pk not in without]
+    return sorted(
+        fitting, key=lambda home: (bool(location) and home.location != location, home.fullness, home.pk)
+    )
+
+
+def take_place(homes: Iterable[Home]) -> Panel | None:
+    """Take a place on the first of these panels that still has one; None if none has.
+
+    Asked again under the row's lock, so that no race fills a panel above its capacity.
+    """
+    for home in list(homes)[:MOST_TRIES]:
+        if selling().filter(pk=home.pk).update(load=F("load") + 1):
+            return Panel.objects.get(pk=home.pk)
+    return None
+
+
+def give_up_place(account: PanelAccount) -> None:
+    """Mark the account as leaving, and free its place."""
+    account.placement = PanelAccount.Placement.LEAVING
+    account.leaving_at = clock.now()
+    account.save(update_fields=["placement", "leaving_at"])
+    Panel.objects.filter(pk=account.panel_id, load__gt=0).update(load=F("load") - 1)
+
+
+def is_elsewhere(access: Access, account: PanelAccount, location: str) -> bool:
+    """Tell whether the customer chose another location after this account was made at `location`.
+
+    What was made later is where it is because of that choice, or in spite of it, and stays: else a move that
+    staff make, or the way out of a lost panel, would be undone at the next renewal.
+    """
+    chosen_at: datetime | None = access.location_chosen_at
+    return bool(
+        access.location and chosen_at and account.joined_at < chosen_at and location != access.location
+    )
+
+
+def can_be_left(staying: Iterable[PanelAccount]) -> bool:
+    """Tell whether the accounts that stay serve the customer without those that go.
+
+    Each must have been seen working, and one must work now: of the others a panel may be down.
+    """
+    accounts = list(staying)
+    has_served = all(account.serving_at is not None for account in accounts)
+    return has_served and any(
+        account.placement == PanelAccount.Placement.SERVING
+        and account.links
+        and not account.error
+        and account.panel.is_up
+        for account in accounts
+    )
