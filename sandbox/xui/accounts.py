@@ -7,6 +7,7 @@ from typing import Any
 from sandbox.xui.links import link
 from sandbox.xui.panel import XuiPanel
 from sandbox.xui.state import Client, Inbound
+from sandbox.xui.subscription import PATH
 
 Place = tuple[Inbound, Client]
 
@@ -41,6 +42,7 @@ def account(panel: XuiPanel, email: str, places: list[Place]) -> dict[str, Any]:
         "created_at": created / 1000 if created else None,
         "note": fields.get("comment") or None,
         "links": [link(panel, inbound, client, host) for inbound, client in places],
+        "subscription_url": f"{PATH}{fields.get('subId')}" if places else None,
         "sub_id": fields.get("subId"),
         "can_connect": bool(panel.lets_in(email)),
         "let_in_by": panel.lets_in(email),

@@ -26,6 +26,8 @@ from sandbox.xui.poll import poll_if_due
 from sandbox.xui.records import Records
 from sandbox.xui.routes import Reply, Routes
 from sandbox.xui.seeds import fresh_state
+from sandbox.xui.subscription import PATH, subscription
+from sandbox.xui.tokens_api import TokensDoor
 from sandbox.xui.traffic_api import TrafficDoor
 from sandbox.xui.versions import DEFAULT
 
@@ -50,7 +52,12 @@ class XuiStandIn:
         self.records = Records(self.panel)
         self.gate = Gate(self.panel)
         self.control = PanelControl(self.panel, self.records, self.gate)
-        old = (InboundsDoor(self.panel), LegacyDoor(self.panel), TrafficDoor(self.panel))
+        old = (
+            InboundsDoor(self.panel),
+            LegacyDoor(self.panel),
+            TrafficDoor(self.panel),
+            TokensDoor(self.panel),
+        )
         new = (door(self.panel, self.records) for door in (ListDoor, BulkDoor, ClientsDoor))
         self.routes = Routes(route for door in (self.gate, *old, *new) for route in door.routes())
         self._jobs: asyncio.Task[None] | None = None
@@ -73,6 +80,8 @@ class XuiStandIn:
 
     def call_name(self, request: web.Request) -> str | None:
         """Name a call by method and path below the base path; control calls and pages have no name."""
+        if request.path.startswith(PATH):
+            return f"{request.method} {request.path}"
         path = self.below_base(request)
         if request.path.startswith("/_emu/") or not path:
             return None
@@ -108,6 +117,8 @@ class XuiStandIn:
         domain = self.panel.state.web_domain
         if domain and request.host.rpartition(":")[0] != domain and request.host != domain:
             raise Denied(403)
+        if request.method == "GET" and request.path.startswith(PATH):
+            return subscription(self.panel, request.path.removeprefix(PATH), request)
         path = self.below_base(request)
         if request.method == "GET" and (request.path == "/" or path == ""):
             return self.control.page()
