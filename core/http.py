@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -33,11 +34,19 @@ class OutsideSession:
     """
 
     def __init__(
-        self, *, read_seconds: float, connect_seconds: float = CONNECT_SECONDS, verify: bool = True
+        self,
+        *,
+        read_seconds: float,
+        connect_seconds: float = CONNECT_SECONDS,
+        verify: bool = True,
+        max_bytes: int = MAX_ANSWER_BYTES,
     ) -> None:
+        self._max_bytes = max_bytes
         self._timeouts = (connect_seconds, read_seconds)
         self._session = requests.Session()
         self._session.trust_env = False
+        # Cookies are not kept: a caller that has a session with the service says so itself.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.verify = verify
         adapter = HTTPAdapter(pool_connections=2, pool_maxsize=4, max_retries=0)
         self._session.mount("http://", adapter)
@@ -53,7 +62,8 @@ class OutsideSession:
             with self._session.request(
                 method, url, timeout=self._timeouts, allow_redirects=False, stream=True, **arguments
             ) as response:
-                raw = _read(response, give_up_at=time.monotonic() + self._timeouts[1])
+                give_up_at = time.monotonic() + self._timeouts[1]
+                raw = _read(response, give_up_at=give_up_at, max_bytes=self._max_bytes)
         except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as failed:
             raise ServiceUnreachable(f"{method} {_place(url)}: {type(failed).__name__}") from failed
         except requests.exceptions.ConnectionError as failed:
@@ -70,7 +80,7 @@ class OutsideSession:
         self._session.close()
 
 
-def _read(response: requests.Response, *, give_up_at: float) -> bytes:
+def _read(response: requests.Response, *, give_up_at: float, max_bytes: int) -> bytes:
     """Read the whole body, so that the connection can be used again, but never more than the limit.
 
     As it comes: an answer that trickles in would keep every single read within its time-out, for ever.
@@ -82,8 +92,8 @@ def _read(response: requests.Response, *, give_up_at: float) -> bytes:
             raise OutcomeUnknown(f"{_place(response.url)}: the answer does not end")
         parts.append(part)
         size += len(part)
-        if size > MAX_ANSWER_BYTES:
-            raise OutsideError(f"{_place(response.url)}: the answer is larger than {MAX_ANSWER_BYTES} bytes")
+        if size > max_bytes:
+            raise OutsideError(f"{_place(response.url)}: the answer is larger than {max_bytes} bytes")
     return b"".join(parts)
 
 

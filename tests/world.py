@@ -22,6 +22,12 @@ class StandIn:
         assert response.ok, f"{call}: {response.status_code} {response.text}"
         return response.json()
 
+    def emu_list(self, call: str, rows: list[dict[str, Any]]) -> Any:
+        """POST a list to a control call that takes several at once."""
+        response = self.http.post(f"{self.origin}/_emu/{call}", json=rows, timeout=20)
+        assert response.ok, f"{call}: {response.status_code} {response.text}"
+        return response.json()
+
     def reset(self) -> None:
         self.emu("POST", "reset")
 

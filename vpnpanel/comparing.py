@@ -99,6 +99,8 @@ def _take_in(
     for row in rows:
         if not row.is_live:
             is_back = row.placement == Placement.GONE  # an older copy of the panel was put back
+            if is_back and shown[row.name].is_stuck:
+                continue  # as it was left: off, and the panel does not delete it
             differing.append(_Difference(row, Kind.RETURNED if is_back else Kind.DRIFT, is_own=not is_back))
             continue
         observed, used_before, limit_before = shown[row.name], row.used_bytes, row.observed_limit

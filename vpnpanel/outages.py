@@ -72,7 +72,9 @@ def read_figures() -> int:
 def keep_figures(panel: Panel, figures: Figures) -> None:
     """Keep what a panel said of itself."""
     kept = {"accounts": figures.accounts, "online": figures.online, "details": figures.details}
-    Panel.objects.filter(pk=panel.pk).update(figures=kept, figures_at=clock.now(), version=figures.version)
+    Panel.objects.filter(pk=panel.pk).update(
+        figures=kept, figures_at=clock.now(), version=figures.version, dialect=figures.dialect
+    )
 
 
 def _note(seen: Look) -> bool:

@@ -77,6 +77,7 @@ FIELDS: dict[str, Field] = {
         lambda wish, observed: limit_on_panel(wish.access, wish.account, wish.used_in_all),
     ),
     "inbounds": Field(Owner.SHOP, lambda observed: dict(_tags(observed)), _own_inbounds),
+    "whole": Field(Owner.SHOP, lambda observed: observed.is_whole, lambda wish, observed: True),
     # The panel makes the keys; that there is one the customer can use is the shop's wish.
     "has keys": Field(Owner.SHOP, lambda observed: bool(observed.links), lambda wish, observed: True),
     "keys": Field(Owner.PANEL, lambda observed: observed.links),

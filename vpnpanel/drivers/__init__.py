@@ -9,10 +9,20 @@ READ_SECONDS = 30.0
 
 DRIVERS: dict[str, tuple[str, str]] = {
     "marzban": ("Marzban", "vpnpanel.drivers.marzban.MarzbanDriver"),
+    "xui": ("3x-ui", "vpnpanel.drivers.xui.XuiDriver"),
 }
 
 
 def connect(kind: str, address: PanelAddress, *, read_seconds: float = READ_SECONDS) -> PanelDriver:
     """Return a driver for a panel of that kind; nothing is called yet."""
+    return _class_of(kind)(address, read_seconds=read_seconds)
+
+
+def has_one_writer(kind: str) -> bool:
+    """Tell whether panels of that kind lose changes that are made at once."""
+    return _class_of(kind).one_writer
+
+
+def _class_of(kind: str) -> type[PanelDriver]:
     driver: type[PanelDriver] = import_string(DRIVERS[kind][1])
-    return driver(address, read_seconds=read_seconds)
+    return driver

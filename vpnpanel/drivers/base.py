@@ -4,7 +4,7 @@ import json
 import secrets
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -79,6 +79,8 @@ class Observed:
     `counter` is its traffic counter in bytes; it may fall after a reset. `inbounds` are the tags it may enter
     by, by protocol; None where the panel does not say. `telegram_id` is the customer's, where the panel has a
     field for it. `resets` says in a word how often the panel starts traffic or time anew by itself.
+    `is_whole`: nothing of it is missing or unlike the rest, where an account is made of several parts.
+    `is_stuck`: it is off, and the panel does not let it be deleted.
     """
 
     name: str
@@ -93,6 +95,8 @@ class Observed:
     inbounds: dict[str, list[str]] | None = None
     telegram_id: int | None = None
     resets: str = ""
+    is_whole: bool = True
+    is_stuck: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,12 +117,13 @@ class Page:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a panel says of itself."""
+    """What a panel says of itself. `dialect`: which of its API's forms it speaks, where there are several."""
 
     version: str
     accounts: int
     online: int
     details: dict[str, Any] = field(default_factory=dict)
+    dialect: str = ""
 
 
 class PanelDriver(ABC):
@@ -127,9 +132,13 @@ class PanelDriver(ABC):
     Every method raises PanelDown if the panel cannot be reached or cannot work for anybody now,
     PanelRefused if it says no for good, and AccountFailed if it failed at this one account. A lost answer
     is read back by the driver, so OutcomeUnknown never comes out.
+
+    `one_writer`: the panel loses changes that are made at once, so whoever writes to it holds the panel's
+    lease meanwhile, in whatever process (`vpnpanel.writers`).
     """
 
     page_size: int = 100
+    one_writer: bool = False
 
     @abstractmethod
     def __init__(self, address: PanelAddress, *, read_seconds: float) -> None:
@@ -145,7 +154,9 @@ class PanelDriver(ABC):
 
     @abstractmethod
     def put_account(self, name: str, desired: Desired, *, is_new: bool = False) -> Observed:
-        """Make the account as desired, creating it if it is not there; keys of an existing one stay.
+        """Make the account as desired, creating it if it is not there.
+
+        Keys of an existing one stay, but on panels that are told keys: there it gets those of `desired`.
 
         Safe to repeat, also after a lost answer. Returns what the panel shows afterwards, with links.
         `is_new` says that nobody was given this account's keys yet, so that what a failed create left
@@ -186,3 +197,11 @@ class ListsInbounds(ABC):
     @abstractmethod
     def inbounds(self) -> dict[str, list[str]]:
         """Return the tags of the panel's entrances by protocol."""
+
+
+class SharesInbounds(ABC):
+    """A panel on which somebody else's clients may stand in our way."""
+
+    @abstractmethod
+    def strangers(self, ours: Collection[str]) -> dict[str, int]:
+        """Count by tag the clients that belong to none of our accounts, where that is a danger to them."""

@@ -21,11 +21,14 @@ UNREACHABLE = [
 ]  # fmt: skip
 
 
-def usable_links(name: str, links: Iterable[object]) -> tuple[str, ...]:
-    """Return those of an account's links that an app can use; the others are logged, without keys."""
+def usable_links(name: str, links: Iterable[object], *, own_host: str = "") -> tuple[str, ...]:
+    """Return those of an account's links that an app can use; the others are logged, without keys.
+
+    `own_host`: where we reach the panel ourselves. If that is within a private network, so are its customers.
+    """
     usable = []
     for link in links:
-        reason = flaw(link)
+        reason = flaw(link, own_host)
         if reason is None:
             usable.append(str(link))
         else:
@@ -33,7 +36,7 @@ def usable_links(name: str, links: Iterable[object]) -> tuple[str, ...]:
     return tuple(usable)
 
 
-def flaw(link: object) -> str | None:
+def flaw(link: object, own_host: str = "") -> str | None:
     """Tell what is wrong with a link, or None."""
     if not isinstance(link, str) or not link.isprintable():
         return "it is not one line of text"
@@ -44,27 +47,29 @@ def flaw(link: object) -> str | None:
         node = sharelinks.read(link)
         if node.is_opaque:
             parts = urlsplit(link)
-            return _flaw_of_place(parts.hostname or "", parts.port or 0)
-        return _flaw_of_node(node)
+            return _flaw_of_place(parts.hostname or "", parts.port or 0, own_host)
+        return _flaw_of_node(node, own_host)
     except (ValueError, RecursionError) as wrong:
         return f"cannot be read: {type(wrong).__name__}"
 
 
-def _flaw_of_node(node: Node) -> str | None:
+def _flaw_of_node(node: Node, own_host: str) -> str | None:
     if node.scheme in ("vless", "vmess"):
         uuid.UUID(node.secret)
     if node.tls and node.tls.reality and not node.tls.reality.public_key:
         return "reality without a public key"
     if node.flow and node.transport.kind != "tcp":
         return "flow over a transport that has none"
-    return _flaw_of_place(node.host, node.port)
+    return _flaw_of_place(node.host, node.port, own_host)
 
 
-def _flaw_of_place(host: str, port: int) -> str | None:
-    if not host or host == "localhost":
-        return "no host a customer can reach"
+def _flaw_of_place(host: str, port: int, own_host: str) -> str | None:
     if not 1 <= port <= 65_535:
         return "no port"
+    if host and host == own_host:
+        return None
+    if not host or host == "localhost":
+        return "no host a customer can reach"
     try:
         address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:

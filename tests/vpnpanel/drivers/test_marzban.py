@@ -1,179 +1,42 @@
-"""What every kind of panel must do, and what Marzban makes difficult, over the stand-in's HTTP."""
+"""What Marzban makes difficult, over the stand-in's HTTP."""
 
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
+from tests.vpnpanel.drivers.conftest import NAME, STOPPED, UNTIL, WANTED, Case
 from tests.world import PanelWorld
-from vpnpanel import drivers
-from vpnpanel.drivers.base import Desired, PanelAddress, PanelDriver
-from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelError, PanelRefused
-
-NAME = "abc123_0123456789abcdef"
-UNTIL = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
-WANTED = Desired(is_enabled=True, until=UNTIL, traffic_limit=5 * 2**30, note="abc123 access 1")
-STOPPED = Desired(is_enabled=False, until=UNTIL, traffic_limit=0, note=WANTED.note)
-
-Connect = Callable[..., PanelDriver]
+from vpnpanel.drivers.base import Desired, PanelDriver
+from vpnpanel.errors import AccountFailed, PanelDown, PanelRefused
 
 
 @pytest.fixture
-def connect(marzban: PanelWorld) -> Iterator[Connect]:
-    made: list[PanelDriver] = []
-
-    def make(*, read_seconds: float = 5, **fields: object) -> PanelDriver:
-        address = {"base_url": marzban.address, "username": marzban.username, "password": marzban.password}
-        made.append(
-            drivers.connect("marzban", PanelAddress(**{**address, **fields}), read_seconds=read_seconds)
-        )
-        return made[-1]
-
-    yield make
-    for driver in made:
+def case(marzban_case: Case):
+    yield marzban_case
+    for driver in marzban_case.made:
         driver.close()
 
 
 @pytest.fixture
-def driver(connect: Connect) -> PanelDriver:
-    return connect()
+def connect(case: Case):
+    return case.connect
+
+
+@pytest.fixture
+def driver(case: Case) -> PanelDriver:
+    return case.connect()
 
 
 def calls(marzban: PanelWorld) -> list[str]:
     return [call["call"].replace(NAME, "NAME") for call in marzban.calls()]
 
 
-class TestEveryKindOfPanel:
-    def test_new_account_is_as_desired_and_has_links(self, driver, marzban):
-        shown = driver.put_account(NAME, WANTED, is_new=True)
-        assert (shown.name, shown.is_enabled, shown.until) == (NAME, True, UNTIL)
-        assert shown.traffic_limit == 5 * 2**30 and len(shown.links) == 2
-        assert marzban.users()[NAME]["can_connect"]
-
-    def test_repeated_put_changes_nothing_and_keeps_the_keys(self, driver, marzban):
-        driver.put_account(NAME, WANTED, is_new=True)
-        keys = [link.split("@")[0] for link in marzban.users()[NAME]["links"]]
-        again = driver.put_account(NAME, WANTED, is_new=True)
-        later = driver.put_account(NAME, WANTED)
-        assert [link.split("@")[0] for link in again.links + later.links] == keys * 2
-
-    def test_put_brings_a_known_account_to_new_terms(self, driver):
-        driver.put_account(NAME, WANTED, is_new=True)
-        longer = Desired(True, UNTIL + timedelta(days=30), 0, WANTED.note)
-        shown = driver.put_account(NAME, longer)
-        assert (shown.until, shown.traffic_limit) == (UNTIL + timedelta(days=30), 0)
-
-    def test_stopped_account_cannot_connect_until_it_is_wanted_again(self, driver, marzban):
-        driver.put_account(NAME, WANTED, is_new=True)
-        assert not driver.put_account(NAME, STOPPED).is_enabled
-        assert not marzban.users()[NAME]["can_connect"]
-        assert driver.put_account(NAME, WANTED).is_enabled
-        assert marzban.users()[NAME]["can_connect"]
-
-    @pytest.mark.parametrize("is_new", [True, False])
-    def test_account_that_should_be_off_is_never_created(self, driver, marzban, is_new):
-        with pytest.raises(AccountMissing):
-            driver.put_account(NAME, STOPPED, is_new=is_new)
-        assert not marzban.users()
-
-    def test_account_that_the_panel_lost_is_made_again(self, driver, marzban):
-        driver.put_account(NAME, WANTED, is_new=True)
-        marzban.emu("POST", "lose", username=NAME)
-        assert driver.put_account(NAME, WANTED).links
-        assert NAME in marzban.users()
-
-    def test_get_of_an_unknown_account_says_so(self, driver):
-        with pytest.raises(AccountMissing):
-            driver.get_account("nobody")
-
-    def test_removed_account_is_cut_off_and_removing_again_is_fine(self, driver, marzban):
-        driver.put_account(NAME, WANTED, is_new=True)
-        driver.remove_account(NAME)
-        driver.remove_account(NAME)
-        assert not marzban.users()
-
-    def test_lost_answer_of_a_create_leaves_exactly_one_account(self, driver, marzban):
-        marzban.fail("POST /api/user", "lost", times=1)
-        shown = driver.put_account(NAME, WANTED, is_new=True)
-        assert marzban.fired() == {"lost": 1}
-        assert shown.links and list(marzban.users()) == [NAME]
-        assert calls(marzban).count("POST /api/user") == 1
-
-    def test_create_that_was_dropped_unseen_is_made_after_looking(self, driver, marzban):
-        marzban.fail("POST /api/user", "refuse", times=1)
-        assert driver.put_account(NAME, WANTED, is_new=True).links
-        assert calls(marzban).count("POST /api/user") == 2
-
-    def test_create_done_twice_by_the_network_is_one_account(self, driver, marzban):
-        marzban.fail("POST /api/user", "duplicate", times=1)
-        assert driver.put_account(NAME, WANTED, is_new=True).links
-        assert list(marzban.users()) == [NAME]
-
-    @pytest.mark.parametrize("kind", ["lost", "refuse", "duplicate"])
-    @pytest.mark.parametrize("call", ["PUT *", "DELETE *"])
-    def test_removal_survives_a_bad_connection(self, driver, marzban, call, kind):
-        driver.put_account(NAME, WANTED, is_new=True)
-        marzban.fail(call, kind, times=1)
-        driver.remove_account(NAME)
-        assert not marzban.users() and marzban.fired() == {kind: 1}
-
-    @pytest.mark.parametrize(
-        ("rule", "error"),
-        [
-            ({"kind": "refuse"}, PanelDown),
-            ({"kind": "hang", "seconds": 3}, PanelDown),
-            ({"kind": "html", "status": 200}, PanelDown),
-            ({"kind": "html", "status": 502}, PanelDown),
-            ({"kind": "error", "status": 503}, PanelDown),
-            ({"kind": "rate_limit"}, PanelDown),
-            ({"kind": "error", "status": 500}, AccountFailed),
-            ({"kind": "error", "status": 403, "body": {"detail": "You're not allowed"}}, PanelRefused),
-            ({"kind": "error", "status": 404, "body": {"detail": "Not Found"}}, PanelRefused),
-            ({"kind": "error", "status": 302}, PanelRefused),
-        ],
-    )
-    def test_every_call_turns_trouble_into_one_of_our_errors(self, connect, marzban, rule, error):
-        driver = connect(read_seconds=0.2)
-        driver.figures()
-        marzban.fail("*/api/user*", **rule)
-        for call in (
-            lambda: driver.get_account(NAME),
-            lambda: driver.put_account(NAME, WANTED),
-            lambda: driver.put_account(NAME, WANTED, is_new=True),
-            lambda: driver.remove_account(NAME),
-            lambda: next(driver.pages()),
-        ):
-            with pytest.raises(PanelError) as caught:
-                call()
-            assert isinstance(caught.value, error)
-
-    def test_unreachable_panel_is_down(self, connect):
-        with pytest.raises(PanelDown):
-            connect(base_url="http://127.0.0.1:9").figures()
-
+class TestMarzban:
     def test_unknown_status_counts_as_not_working(self, driver, marzban):
         marzban.emu("POST", "users", username=NAME, owner="shop", status="meditating")
         shown = driver.get_account(NAME)
         assert (shown.status, shown.is_enabled) == ("meditating", False)
 
-    def test_pages_show_every_account_once(self, driver, marzban):
-        driver.page_size = 10
-        wish = [{"username": f"user_{n:03}", "owner": "shop"} for n in range(25)]
-        marzban.http.post(f"{marzban.address}/_emu/users", json=wish).raise_for_status()
-        pages = list(driver.pages())
-        assert [len(page.accounts) for page in pages] == [10, 10, 5] and pages[0].total == 25
-        assert {shown.name for page in pages for shown in page.accounts} == {
-            each["username"] for each in wish
-        }
-
-    def test_figures_say_version_and_numbers(self, driver):
-        driver.put_account(NAME, WANTED, is_new=True)
-        figures = driver.figures()
-        assert (figures.version, figures.accounts) == ("0.8.4", 1)
-        assert "warning" not in figures.details
-
-
-class TestMarzban:
     def test_create_costs_one_call_and_change_costs_one(self, driver, marzban):
         driver.put_account("abc123_other", WANTED, is_new=True)  # logs in, reads the inbounds
         marzban.forget_calls()

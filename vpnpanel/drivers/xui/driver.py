@@ -1,0 +1,184 @@
+"""3x-ui (v2.6.0 to v2.9.4, and from v3.2.5 on) as the shop needs it: finds out which dialect to speak."""
+
+from collections.abc import Callable, Collection, Iterator
+from itertools import islice
+from typing import Any, TypeVar
+
+from vpnpanel.drivers.base import (
+    Desired,
+    Figures,
+    ListsInbounds,
+    Observed,
+    Page,
+    PanelAddress,
+    PanelDriver,
+    RotatesKeys,
+    SharesInbounds,
+)
+from vpnpanel.drivers.xui.api import XuiApi
+from vpnpanel.drivers.xui.clients import ClientsDialect
+from vpnpanel.drivers.xui.envelope import RouteMissing
+from vpnpanel.drivers.xui.inbounds import KEY_FIELDS
+from vpnpanel.drivers.xui.known import known_of
+from vpnpanel.drivers.xui.legacy import LegacyDialect
+from vpnpanel.errors import AccountFailed, PanelDown, PanelError, PanelRefused
+
+Dialect = LegacyDialect | ClientsDialect
+Result = TypeVar("Result")
+
+OLDEST_SUPPORTED = (3, 2, 5)
+
+
+class XuiDriver(PanelDriver, ListsInbounds, RotatesKeys, SharesInbounds):
+    """A 3x-ui panel, on inbounds of the shop's own."""
+
+    page_size = 200
+    one_writer = True
+
+    def __init__(self, address: PanelAddress, *, read_seconds: float) -> None:
+        self._api = XuiApi(address, read_seconds=read_seconds)
+        self._address = address
+        self._known = known_of(address)
+
+    def figures(self) -> Figures:
+        try:
+            return self._run(self._figures)
+        except PanelError:
+            self._known.dialect = ""  # it may come back as another version
+            raise
+
+    def inbounds(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for inbound in self._run(lambda dialect: dialect.inbounds()):
+            if inbound.protocol in KEY_FIELDS:
+                found.setdefault(inbound.protocol, []).append(inbound.tag)
+        return found
+
+    def strangers(self, ours: Collection[str]) -> dict[str, int]:
+        shown = self._run(lambda dialect: dialect.strangers(ours))
+        return {tag: number for tag, number in shown.items() if number}
+
+    def get_account(self, name: str) -> Observed:
+        return self._run(lambda dialect: dialect.get(name))
+
+    def put_account(self, name: str, desired: Desired, *, is_new: bool = False) -> Observed:
+        shown = self._run(lambda dialect: dialect.put(name, desired, is_new=is_new))
+        if desired.is_enabled and not shown.links:
+            raise PanelRefused(f"account {name} got no usable link: check the panel's inbounds and its host")
+        return shown
+
+    def rotate_account(self, name: str, desired: Desired) -> Observed:
+        return self._run(lambda dialect: dialect.put(name, desired, may_make=False))
+
+    def remove_account(self, name: str) -> None:
+        self._run(lambda dialect: dialect.remove(name))
+
+    def pages(self, start: int = 0) -> Iterator[Page]:
+        """Two calls in all: the panel gives everything at once, and it is handed on in pieces."""
+        before = self._api.calls
+        accounts = self._run(lambda dialect: dialect.accounts())
+        calls = self._api.calls - before
+        total = len(accounts)
+        rest = iter(accounts[start:])
+        del accounts
+        for offset in range(start, max(total, start + 1), self.page_size):
+            is_last = offset + self.page_size >= total
+            yield Page(tuple(islice(rest, self.page_size)), total, is_last, calls)
+            calls = 0
+
+    def close(self) -> None:
+        self._api.close()
+
+    def _run(self, work: Callable[[Dialect], Result]) -> Result:
+        """Work in the panel's dialect; where a route is missing, find out whether it is another one now."""
+        dialect = self._dialect()
+        try:
+            return work(dialect)
+        except RouteMissing:
+            self._known.dialect = ""
+            other = self._dialect()
+            if other.name == dialect.name:
+                raise
+            return work(other)
+
+    def _dialect(self) -> Dialect:
+        if not self._known.dialect:
+            self._known.dialect = self._detect()
+        kind = ClientsDialect if self._known.dialect == ClientsDialect.name else LegacyDialect
+        return kind(self._api, self._address, self._known)
+
+    def _detect(self) -> str:
+        try:
+            self._api.get("panel/api/clients/list/paged", page=1, pageSize=1)
+        except RouteMissing:
+            return LegacyDialect.name
+        self._known.version = version_of(str(self._status().get("panelVersion") or ""))
+        return ClientsDialect.name
+
+    def _figures(self, dialect: Dialect) -> Figures:
+        status = self._status()
+        xray = _xray(status)
+        if (state := str(xray.get("state") or "running")) != "running":
+            raise PanelDown(f"the panel's Xray does not run: {state} {xray.get('errorMsg') or ''}".rstrip())
+        accounts, online = dialect.numbers()
+        version = str(status.get("panelVersion") or "").removeprefix("v") or self._guess_version()
+        return Figures(
+            version=version[:40],
+            accounts=accounts,
+            online=online,
+            details=self._details(status, xray, version, dialect),
+            dialect=dialect.name,
+        )
+
+    def _status(self) -> dict[str, Any]:
+        """Up to v2.6 it is asked for in another place."""
+        if not self._known.has_old_status:
+            try:
+                return _whole(self._api.get("panel/api/server/status"))
+            except RouteMissing:
+                status = _whole(self._old_status())
+                self._known.has_old_status = True
+                return status
+        return _whole(self._old_status())
+
+    def _old_status(self) -> Any:
+        try:
+            return self._api.post("server/status")
+        except AccountFailed as failed:
+            raise PanelDown(str(failed)) from failed
+
+    def _guess_version(self) -> str:
+        """Panels tell their version from 3.1.0 on; what others can do says about which one it is."""
+        if self._api.is_version_3:
+            return "3.0"
+        return "2.4-2.6" if self._known.has_old_status else "2.7-2.9"
+
+    def _details(
+        self, status: dict[str, Any], xray: dict[str, Any], version: str, dialect: Dialect
+    ) -> dict[str, Any]:
+        details: dict[str, Any] = {
+            name: status[name] for name in ("cpu", "mem", "disk", "uptime", "loads") if name in status
+        }
+        details["xray"] = str(xray.get("version") or "")
+        if dialect.name == ClientsDialect.name and version_of(version) < OLDEST_SUPPORTED:
+            details["warning"] = f"3x-ui {version} is older than 3.2.5, which this driver was made for"
+        elif dialect.name == LegacyDialect.name and self._api.is_version_3:
+            details["warning"] = "3x-ui 3.0 is between the versions this driver was made for: update it"
+        return details
+
+
+def version_of(text: str) -> tuple[int, ...]:
+    """Return the numbers of a version such as v3.5.0; a development build counts as new."""
+    numbers = text.removeprefix("v").split("+")[0].split("-")[0].split(".")
+    return tuple(int(each) for each in numbers) if all(each.isdecimal() for each in numbers) else (99,)
+
+
+def _xray(status: dict[str, Any]) -> dict[str, Any]:
+    xray = status.get("xray")
+    return xray if isinstance(xray, dict) else {}
+
+
+def _whole(status: Any) -> dict[str, Any]:
+    if not isinstance(status, dict):
+        raise PanelDown("the panel does not say how it is; it may just be starting")
+    return status

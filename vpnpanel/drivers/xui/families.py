@@ -1,0 +1,176 @@
+"""The clients that make up one account on a legacy panel: one per inbound, told by name and subscription."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from vpnpanel.drivers.base import Credentials, Desired, Observed, PanelAddress
+from vpnpanel.drivers.xui.accounts import (
+    VISION,
+    Part,
+    Row,
+    fresh_client,
+    keys,
+    observe,
+    share_limits,
+    terms,
+)
+from vpnpanel.drivers.xui.inbounds import Client, Inbound
+from vpnpanel.drivers.xui.links import links_of
+from vpnpanel.errors import PanelRefused
+
+_SUFFIX = re.compile(r"(.+)-i(\d+)$")
+
+Wanted = tuple[Inbound, Client | None, Client]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A client of an account, where it stands, and its traffic row."""
+
+    inbound: Inbound
+    client: Client
+    row: Row | None
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it is off and alone on its inbound: the panel does not delete the last one."""
+        return not self.client.get("enable") and len(self.inbound.clients) == 1
+
+
+@dataclass
+class Family:
+    """All clients of one account. `orphans` are traffic rows of clients that the panel has lost."""
+
+    name: str
+    members: list[Member] = field(default_factory=list)
+    orphans: list[Row] = field(default_factory=list)
+
+    def on(self, inbound_id: int) -> Member | None:
+        return next((each for each in self.members if each.inbound.id == inbound_id), None)
+
+    def is_cut(self, inbound_id: int) -> bool:
+        """Whether the panel keeps a client out that neither time nor traffic does: only writing helps."""
+        member = self.on(inbound_id)
+        if member is None or member.row is None or member.row.get("enable", True):
+            return False
+        return not Part(member.client, member.row).is_used_up
+
+    def require_ours(self, desired: Desired) -> None:
+        """Raise PanelRefused if a client of this name has other keys than an account of ours would."""
+        for member in self.members:
+            if not _is_ours(member.inbound, member.client, desired):
+                raise PanelRefused(f"the panel has a client {member.client.get('email')} that is not ours")
+
+
+def email_on(name: str, inbound: Inbound) -> str:
+    """Return what the account's client on that inbound is called: a name is unique over all inbounds."""
+    return f"{name}-i{inbound.id}"
+
+
+def of_name(name: str, inbounds: list[Inbound]) -> Family:
+    """Return the account's clients. One called like the account itself came with a customer we took over."""
+    family = Family(name)
+    for inbound in inbounds:
+        emails = {name.lower(), email_on(name, inbound).lower()}
+        rows = {_email(row): row for row in inbound.stats if _email(row) in emails}
+        for client in inbound.clients:
+            if _email(client) in emails:
+                family.members.append(Member(inbound, client, rows.pop(_email(client), None)))
+        family.orphans += rows.values()
+    return family
+
+
+def all_of(inbounds: list[Inbound]) -> Iterator[Family]:
+    """Yield every account of the panel, oldest first, so that new ones move none of the others."""
+    found: dict[tuple[str, str], Family] = {}
+    for inbound in inbounds:
+        rows = {_email(row): row for row in inbound.stats}
+        for client in inbound.clients:
+            email = str(client.get("email") or "")
+            name, owner = _name_and_owner(email, client, inbound)
+            family = found.setdefault((name.lower(), owner), Family(name))
+            family.members.append(Member(inbound, client, rows.pop(email.lower(), None)))
+        for email, row in rows.items():
+            name, owner = _name_and_owner(email, row, inbound)
+            if (name, owner) in found:
+                found[name, owner].orphans.append(row)
+    yield from sorted(found.values(), key=_age)
+
+
+def wanted_clients(family: Family, desired: Desired, sold: list[Inbound]) -> Iterator[Wanted]:
+    """Yield for each inbound who stands there for the account, if anybody, and how that client should be."""
+    sold_ids = {each.id for each in sold}
+    others = [each for each in family.members if each.inbound.id not in sold_ids]
+    elsewhere = sum(Part(each.client, each.row).used for each in others)
+    elsewhere += sum(Part({}, row).used for row in family.orphans)
+    limit = max(1, desired.traffic_limit - elsewhere) if desired.traffic_limit else 0
+    members = [family.on(each.id) for each in sold]
+    used = [Part(each.client, each.row).used if each else 0 for each in members]
+    for inbound, member, spent, share in zip(sold, members, used, share_limits(limit, used), strict=True):
+        own_keys = _keys(inbound, desired.credentials)
+        if member is not None:
+            # Everything the panel keeps of a client goes back with it: what is left out is lost.
+            yield inbound, member.client, {**member.client, **terms(desired, spent, share), **own_keys}
+        elif desired.is_enabled:
+            own_keys = own_keys or _keys(inbound, Credentials.fresh())
+            flow = {"flow": VISION if inbound.carries_flow else ""}
+            new = fresh_client(email_on(family.name, inbound)) | own_keys | flow
+            yield inbound, None, new | terms(desired, spent, share)
+    for member in others:
+        yield member.inbound, member.client, {**member.client, "enable": False}
+
+
+def observe_family(family: Family, sold_ids: frozenset[int] | None, address: PanelAddress) -> Observed:
+    """Return what is shown of an account. `sold_ids`: where it should stand; None: that is not known."""
+    parts = []
+    for member in family.members:
+        is_sold = sold_ids is None or member.inbound.id in sold_ids
+        links = _links(member, address) if is_sold else ()
+        place = (member.inbound.protocol, member.inbound.tag)
+        parts.append(Part(member.client, member.row, links, is_sold, (place,)))
+    parts += [Part({}, row, is_sold=False) for row in family.orphans]
+    stands_on = {each.inbound.id for each in family.members}
+    return observe(
+        family.name,
+        parts,
+        is_whole=sold_ids is None or sold_ids <= stands_on,
+        is_stuck=all(each.is_stuck for each in family.members),
+        panel_url=address.base_url,
+    )
+
+
+def _links(member: Member, address: PanelAddress) -> tuple[str, ...]:
+    if not member.inbound.is_enabled:
+        return ()
+    host, url = address.public_host, address.base_url
+    return tuple(links_of(member.inbound, member.client, public_host=host, panel_url=url))
+
+
+def _keys(inbound: Inbound, credentials: Credentials | None) -> Client:
+    return keys(credentials, [inbound.protocol], inbound.key_bytes) if credentials else {}
+
+
+def _is_ours(inbound: Inbound, client: Client, desired: Desired) -> bool:
+    if desired.credentials is None:
+        return bool(client.get("comment") == desired.note)
+    own = _keys(inbound, desired.credentials)
+    return all(str(client.get(name) or "") == value for name, value in own.items())
+
+
+def _name_and_owner(email: str, shown: Any, inbound: Inbound) -> tuple[str, str]:
+    """Return the account's name and subscription; two of one name may be two accounts."""
+    match = _SUFFIX.match(email)
+    name = match[1] if match and int(match[2]) == inbound.id else email
+    return name, str(shown.get("subId") or "")
+
+
+def _email(shown: Any) -> str:
+    return str(shown.get("email") or "").lower()
+
+
+def _age(family: Family) -> int:
+    """Return the number of its oldest traffic row: the panel counts them up."""
+    numbers = [int(each.row["id"]) for each in family.members if each.row and each.row.get("id")]
+    return min(numbers, default=2**62)

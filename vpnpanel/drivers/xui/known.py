@@ -1,0 +1,86 @@
+"""What this process knows of panels without asking: their dialect, and their inbounds for a while."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from vpnpanel.drivers.base import PanelAddress
+from vpnpanel.drivers.xui.inbounds import Inbound, to_sell
+from vpnpanel.errors import PanelRefused
+
+INBOUNDS_SECONDS = 120
+HOSTS_SECONDS = 3600
+# A legacy panel tells the number of its clients only with the whole list, too much for every probe.
+COUNT_SECONDS = 300
+
+
+@dataclass
+class Known:
+    """Of one panel, under one address."""
+
+    chosen: dict[str, list[str]]
+    dialect: str = ""
+    # Numbers of the version, of a panel in the clients dialect.
+    version: tuple[int, ...] = ()
+    has_old_status: bool = False
+    accounts: int | None = None
+    accounts_at: float = 0.0
+    # Where the panel's own links lead, by protocol and port.
+    hosts: dict[tuple[str, int], str] = field(default_factory=dict)
+    hosts_at: float | None = None
+    _inbounds: list[Inbound] = field(default_factory=list)
+    _inbounds_at: float = 0.0
+
+    def remember(self, inbounds: Iterable[Inbound]) -> None:
+        """Keep the inbounds themselves, not who stands on them."""
+        self._inbounds = [_bare(each) for each in inbounds]
+        self._inbounds_at = time.monotonic()
+
+    def inbounds(self, read: Callable[[], Any]) -> list[Inbound]:
+        """Return the inbounds, read anew where we know none or too old ones. `read` remembers."""
+        if not self._inbounds or time.monotonic() - self._inbounds_at > INBOUNDS_SECONDS:
+            read()
+        return self._inbounds
+
+    def forget_inbounds(self) -> None:
+        self._inbounds = []
+
+    def wants_hosts(self, inbounds: Iterable[Inbound]) -> bool:
+        """Tell whether the panel should be asked where its links lead."""
+        if self.hosts_at is None or time.monotonic() - self.hosts_at > HOSTS_SECONDS:
+            return True
+        return any((each.protocol, each.port) not in self.hosts for each in inbounds if each.is_enabled)
+
+    def learn_hosts(self, inbounds: Iterable[Inbound], places: Mapping[tuple[str, int], str]) -> None:
+        """Keep where links lead; an inbound that had none is not asked about again for a while."""
+        self.hosts |= {(each.protocol, each.port): "" for each in inbounds} | dict(places)
+        self.hosts_at = time.monotonic()
+
+    @property
+    def wants_count(self) -> bool:
+        return self.accounts is None or time.monotonic() - self.accounts_at > COUNT_SECONDS
+
+    def keep_count(self, accounts: int) -> None:
+        self.accounts, self.accounts_at = accounts, time.monotonic()
+
+    def sold_ids(self, inbounds: Iterable[Inbound]) -> frozenset[int] | None:
+        """Return the ids of those to sell; None where what was chosen is not there."""
+        try:
+            return frozenset(each.id for each in to_sell(inbounds, self.chosen))
+        except PanelRefused:
+            return None
+
+
+PANELS: dict[tuple[str, ...], Known] = {}
+
+
+def known_of(address: PanelAddress) -> Known:
+    """Return what all drivers of this process know of the panel."""
+    key = (address.base_url, address.username, address.token, repr(sorted(address.inbounds.items())))
+    return PANELS.setdefault(key, Known(address.inbounds))
+
+
+def _bare(inbound: Inbound) -> Inbound:
+    settings = {name: value for name, value in inbound.settings.items() if name != "clients"}
+    return replace(inbound, settings=settings, stats=())
