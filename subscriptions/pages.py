@@ -86,12 +86,14 @@ def _import_page(
 ) -> HttpResponse:
     language = _language(request, own_language)
     mine = catalogue.platform_of(request.headers.get("user-agent", ""))
+    stores = [offer for offer in offers if offer.store or offer.russian_store]
     with translation.override(language):
         context = {
             "app": app,
             "import_link": app.import_link(link, settings.SHOP_NAME),
             "steps": catalogue.steps(app),
-            "offers": sorted(offers, key=lambda offer: offer.platform != mine),
+            "here": [offer for offer in stores if offer.platform == mine],
+            "elsewhere": [offer for offer in stores if offer.platform != mine],
             "link": link,
             "qr": qr.drawing(link),
         }

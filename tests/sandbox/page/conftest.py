@@ -1,36 +1,16 @@
 """The sandbox's page in headless Chromium."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from sandbox.server import SandboxThread
+from tests.chromium import chromium
 from tests.sandbox.page.bot_hand import BotHand
 from tests.world import PanelWorld, PaymentWorld, TelegramWorld, XuiWorld
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    # The machine that runs the tests may be busy with other workers.
-    expect.set_options(timeout=15_000)
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
+__all__ = ["chromium"]
 
 
 @pytest.fixture
