@@ -28,6 +28,10 @@ class SourceTaken(ShopError):
     """The source already stands behind other time: of another subscription, or another amount."""
 
 
+class TooSoon(InvalidTransition):
+    """The same was done a short while ago."""
+
+
 class NoTrial(InvalidTransition):
     """There is no trial for this customer: none is offered, or they hold a subscription already."""
 

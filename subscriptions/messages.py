@@ -97,7 +97,7 @@ def _link_rotated(user: User, context: Context) -> Rendered:
     return key_card(_find(context).link, f"🔑 <b>{heading}</b>\n{advice}")
 
 
-def key_card(link: str, heading: str) -> Rendered:
+def key_card(link: str, heading: str, *more: Button) -> Rendered:
     """Return the link as text, as a QR code and on a button: one of them suits every device."""
     advice = _("Add this link to your VPN app, or scan the code:")
     return Rendered(
@@ -106,6 +106,7 @@ def key_card(link: str, heading: str) -> Rendered:
         buttons=(
             (Button(_("📋 Copy the link"), copy=link),),
             (Button(_("📱 How to connect"), action="connect"),),
+            *((button,) for button in more),
             (Button(_("☰ Menu"), action="menu"),),
         ),
     )

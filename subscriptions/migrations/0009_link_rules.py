@@ -68,4 +68,9 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.AddField(
+            model_name="subscription",
+            name="link_changed_at",
+            field=models.DateTimeField(editable=False, null=True, verbose_name="link replaced"),
+        ),
     ]

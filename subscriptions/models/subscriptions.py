@@ -35,6 +35,7 @@ class Subscription(Conditions):
     )
     token = EncryptedTextField(editable=False)
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    link_changed_at = models.DateTimeField(_("link replaced"), null=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:

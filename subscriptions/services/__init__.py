@@ -3,13 +3,14 @@
 from subscriptions.services.expiry import expire_due, remind_due
 from subscriptions.services.grants import extend_by_staff, give
 from subscriptions.services.holds import ban_customer, disable, enable, unban_customer
-from subscriptions.services.links import rotate_link
+from subscriptions.services.links import COOL_DOWN, replace_own_link, rotate_link
 from subscriptions.services.rules import change_rules
 from subscriptions.services.taking_back import TakeBackPreview, give_back, preview_take_back, take_back
 from subscriptions.services.terms import Terms, renew, start, terms_of
 from subscriptions.services.trials import take_trial
 
 __all__ = [
+    "COOL_DOWN",
     "TakeBackPreview",
     "Terms",
     "ban_customer",
@@ -23,6 +24,7 @@ __all__ = [
     "preview_take_back",
     "remind_due",
     "renew",
+    "replace_own_link",
     "rotate_link",
     "start",
     "take_back",

@@ -10,7 +10,7 @@ from accounts import services as accounts
 from accounts.errors import CustomerBanned
 from accounts.models import User
 from subscriptions import services as subscriptions
-from subscriptions.errors import NoTrial, TrialTaken
+from subscriptions.errors import NoSuchSubscription, NoTrial, TooSoon, TrialTaken
 from telegram_bot.handlers import buying
 from telegram_bot.intents import Intent, Kind
 from telegram_bot.numbers import number_in
@@ -56,6 +56,20 @@ def take_trial(customer: User, argument: str) -> Shown:
     return Shown("key")
 
 
+def replace_link(customer: User, argument: str) -> Shown:
+    """Replace the link of the subscription whose button was pressed; anybody can forge a button."""
+    number = number_in(argument)
+    if number is None:
+        return Shown("key")
+    try:
+        subscriptions.replace_own_link(number, customer_id=customer.pk)
+    except NoSuchSubscription:
+        return Shown("key")
+    except TooSoon:
+        return Shown("relinked_lately")
+    return Shown("relinked")
+
+
 def choose_language(customer: User, argument: str) -> Shown:
     if argument not in accounts.LANGUAGES:
         return Shown("language")
@@ -70,6 +84,8 @@ ACTIONS: dict[str, Handler] = {
     "plans": show("plans"),
     "profile": show("profile"),
     "connect": show("connect"),
+    "relink": show("relink"),
+    "replace": replace_link,
     "language": choose_language,
     "help": show("help"),
     "buy": buying.show_checkout,

@@ -26,6 +26,7 @@ from telegram_bot.screens import (
     orders,
     plans,
     profile,
+    relink,
     support,
     trial,
 )
@@ -80,6 +81,9 @@ SCREENS: dict[str, Screen] = {
     "payment": Screen(order.load_of_payment, order.render, followups.fetch_link),
     "plans": Screen(plans.load, plans.render),
     "profile": Screen(profile.load, profile.render),
+    "relink": Screen(relink.load, relink.render),
+    "relinked": Screen(relink.load, relink.render_done),
+    "relinked_lately": Screen(relink.load, relink.render_too_soon),
     "trial": Screen(trial.load, trial.render),
 }
 

@@ -19,7 +19,11 @@ def render(values: CustomerStatus) -> Rendered:
         case State.ACTIVE:
             heading = _("Your key")
             left = _("Left: %(time)s") % {"time": values.time_left_text}
-            return messages.key_card(values.link, f"🔑 <b>{heading}</b>\n{escape(values.plan_name)} · {left}")
+            return messages.key_card(
+                values.link,
+                f"🔑 <b>{heading}</b>\n{escape(values.plan_name)} · {left}",
+                Button(_("♻️ Replace the link"), action="relink"),
+            )
         case State.PENDING:
             again = Button(_("🔄 Look again"), action="key")
             return _card(

@@ -145,3 +145,17 @@ def test_flood_is_worked_off_with_one_screen(bot, telegram):
         telegram.say(ANNA, "hey")
     wait_for(lambda: Update.objects.filter(state="answered").count() == 30)
     assert 1 <= len(telegram.answers(ANNA)) < 15
+
+
+def test_link_is_replaced_after_a_question_and_shown_with_its_code(bot, telegram):
+    subscription = make_subscription(make_customer(telegram_id=ANNA))
+    serve(subscription)
+    telegram.say(ANNA, "/key")
+    wait_for_answer(telegram, ANNA, subscription.link)
+    telegram.press(ANNA, "♻️ Replace the link")
+    assert "every device" in wait_for_answer(telegram, ANNA, "Replace the link?")["text"]
+    subscription.refresh_from_db()
+    telegram.press(ANNA, "♻️ Yes, replace it")
+    answer = wait_for_answer(telegram, ANNA, "Your new link")
+    old, new = subscription.link, type(subscription).objects.get().link
+    assert "photo" in answer and new in answer["caption"] and old not in answer["caption"]

@@ -25,6 +25,8 @@ COSTS = {
     "language": 4,
     "help": 5,
     "orders": 6,
+    "relink": 6,
+    "replace": 6,
 }
 # With what the button carries: {plan}, {account}, {document}, {order} and {payment} are those of Anna.
 # Screens that ask the provider first are counted without what they ask it.
