@@ -14,7 +14,7 @@ from core.models import Job, Lease, ServiceHealth
 from core.staff import page_of
 from notifications.models import OutboxMessage
 from telegram_bot.models import Update
-from vpnpanel.models import LATE_AFTER, Access, Panel
+from vpnpanel.models import LATE_AFTER, Access, Outage, Panel
 
 # Beat writes down when it ran a schedule every three minutes at the latest.
 SCHEDULE_SLACK = timedelta(minutes=5)
@@ -30,6 +30,7 @@ def concerns(now: datetime) -> list[Concern]:
     return [
         _lagging(now),
         _panels_down(),
+        _outages(),
         _bot(now),
         _dead_updates(),
         _failed_messages(),
@@ -75,6 +76,19 @@ def _panels_down() -> Concern:
         permission="vpnpanel.view_panel",
         icon="dns",
         is_grave=True,
+    )
+
+
+def _outages() -> Concern:
+    unsettled = Outage.objects.filter(alerted_at__isnull=False, settled_at__isnull=True)
+    return Concern(
+        key="outages",
+        title=_("Outages to look at"),
+        count=unsettled.count(),
+        why=_("Longer than the rules allow: tell the customers concerned, give them days, or settle it."),
+        url=f"{page_of(Outage)}?attention=needed",
+        permission="vpnpanel.view_outage",
+        icon="power_off",
     )
 
 

@@ -28,7 +28,7 @@ from notifications.models import OutboxMessage
 from referrals.models import Referral
 from subscriptions.models import ClientApp, Grant, Plan, Subscription, SubscriptionRules
 from telegram_bot.models import Update
-from vpnpanel.models import Access, Panel, PanelAccount, PanelGroup, SyncRun
+from vpnpanel.models import Access, Outage, Panel, PanelAccount, PanelGroup, PanelRules, SyncRun
 
 Item = dict[str, Any]
 
@@ -90,6 +90,8 @@ def sidebar(request: HttpRequest) -> list[Item]:
                 item(_("Rules for links"), SubscriptionRules, "rule"),
                 item(_("Panel accounts"), PanelAccount, "badge"),
                 item(_("Full syncs"), SyncRun, "sync"),
+                item(_("Outages"), Outage, "power_off", "outages"),
+                item(_("Rules for panels"), PanelRules, "rule"),
             ],
         },
         {

@@ -7,6 +7,10 @@ class SubscriptionsConfig(AppConfig):
     verbose_name = _("Subscriptions")
 
     def ready(self) -> None:
+        from subscriptions import outage_messages
         from subscriptions.messages import register_kinds
+        from subscriptions.services.outages import register_jobs
 
         register_kinds()
+        outage_messages.register_kinds()
+        register_jobs()

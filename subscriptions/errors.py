@@ -32,6 +32,10 @@ class TooSoon(InvalidTransition):
     """The same was done a short while ago."""
 
 
+class OutageSettled(InvalidTransition):
+    """What was asked for an outage was done before, or there is nothing to do it with."""
+
+
 class NoTrial(InvalidTransition):
     """There is no trial for this customer: none is offered, or they hold a subscription already."""
 

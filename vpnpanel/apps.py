@@ -8,10 +8,13 @@ class VpnpanelConfig(AppConfig):
 
     def ready(self) -> None:
         from core import jobs, retention
-        from vpnpanel import checkup, findings, sync, usage
+        from vpnpanel import checkup, findings, outages, sync, usage
+        from vpnpanel.messages import register_kinds
 
         jobs.register(checkup.KIND, checkup.step)
         jobs.register(sync.KIND, sync.step)
         retention.register("full syncs", sync.remove_runs)
+        retention.register("outages", outages.remove_outages)
+        register_kinds()
         retention.register("traffic by day", usage.remove_days)
         retention.register("findings of full syncs", findings.remove_old)

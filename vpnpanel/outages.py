@@ -4,18 +4,28 @@ import logging
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from core import clock
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Greatest
+
+from accounts.services import note
+from core import clock, rules
+from core.retention import delete_in_batches
 from core.services import require_installation
+from notifications.services import tell_staff
 from vpnpanel import backlog
 from vpnpanel.connections import ask
 from vpnpanel.drivers.base import Figures
 from vpnpanel.errors import PanelError
-from vpnpanel.models import Panel
+from vpnpanel.models import Access, Outage, Panel, PanelAccount, PanelRules
 
 log = logging.getLogger(__name__)
 
 THREADS = 4
+# A panel that was back for less than this had not recovered.
+FLAPPING = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -90,8 +100,13 @@ def _note(seen: Look) -> bool:
 
 def mark_up(panel: Panel) -> bool:
     """Let what waits for the panel go on; tell whether it had been down. Safe to repeat."""
-    was_down = Panel.objects.filter(pk=panel.pk, is_up=False)
-    is_back = was_down.update(is_up=True, up_changed_at=clock.now(), error="")
+    with transaction.atomic():
+        now = clock.now()
+        was_down = Panel.objects.filter(pk=panel.pk, is_up=False)
+        is_back = was_down.update(is_up=True, up_changed_at=now, error="")
+        Outage.objects.filter(panel=panel.pk, ended_at__isnull=True).update(
+            ended_at=Greatest(F("began_at"), Value(now))
+        )
     if is_back:
         log.info("panel %s answers again", panel)
         backlog.release(panel)
@@ -100,10 +115,88 @@ def mark_up(panel: Panel) -> bool:
 
 def mark_down(panel_id: int, error: str) -> None:
     """Have everything on the panel wait for the probe. Safe to repeat."""
-    went_down = Panel.objects.filter(pk=panel_id, is_up=True).update(
-        is_up=False, up_changed_at=clock.now(), error=error
-    )
+    with transaction.atomic():
+        now = clock.now()
+        went_down = Panel.objects.filter(pk=panel_id, is_up=True).update(
+            is_up=False, up_changed_at=now, error=error
+        )
+        if went_down:
+            _open_outage(panel_id, now, error)
     if went_down:
         log.warning("panel %s does not answer: %s", panel_id, error)
     else:
         Panel.objects.filter(pk=panel_id).exclude(error=error).update(error=error)
+
+
+def _open_outage(panel_id: int, now: datetime, error: str) -> None:
+    """Write down that the panel is away. One that was back for a moment only goes on with the same outage,
+    unless staff have done something about it already."""
+    last = Outage.objects.filter(
+        panel=panel_id,
+        ended_at__gt=now - FLAPPING,
+        told_at__isnull=True,
+        credit=Outage.Credit.NONE,
+        settled_at__isnull=True,
+    ).order_by("-began_at")
+    again = last.values_list("pk", flat=True).first()
+    if again is not None:
+        Outage.objects.filter(pk=again).update(ended_at=None, error=error)
+    else:
+        Outage.objects.bulk_create(
+            [Outage(panel_id=panel_id, began_at=now, error=error)], ignore_conflicts=True
+        )
+
+
+def alert_outages() -> int:
+    """Tell staff, once for each, of panels that have not answered for too long; returns of how many."""
+    minutes = rules.read(PanelRules).alert_after_minutes
+    long_ago = clock.now() - timedelta(minutes=minutes)
+    lasting = Outage.objects.filter(ended_at__isnull=True, alerted_at__isnull=True, began_at__lte=long_ago)
+    watched = lasting.exclude(panel__state=Panel.State.OFF)
+    alerted = 0
+    for outage_id in list(watched.values_list("pk", flat=True)):
+        with transaction.atomic():
+            if Outage.objects.filter(pk=outage_id, alerted_at__isnull=True).update(alerted_at=clock.now()):
+                key = f"panel_outage:{outage_id}"
+                tell_staff("panel_outage", dedupe_key=key, context={"outage_id": outage_id})
+                alerted += 1
+    return alerted
+
+
+@transaction.atomic
+def settle_outage(outage_id: int, *, actor: str) -> bool:
+    """Take an outage off the list of what needs attention; tell whether it was on it. Safe to repeat."""
+    unsettled = Outage.objects.filter(pk=outage_id, settled_at__isnull=True)
+    if not unsettled.update(settled_at=clock.now()):
+        return False
+    note(None, "outage.settled", actor=actor, subject=f"outage:{outage_id}")
+    return True
+
+
+def affected_by(outage: Outage, *, now: datetime) -> "QuerySet[Access]":
+    """Return the accesses that had nothing but the panel to get through by while it was away.
+
+    By the history of placements: they had an account there meanwhile, their time was not over, nobody held
+    them back, and no other account of theirs served all the while on a panel that answered.
+    """
+    began, ended = outage.began_at, outage.ended_at or now
+    there = PanelAccount.objects.filter(access=OuterRef("pk"), joined_at__lt=ended).filter(
+        Q(gone_at__isnull=True) | Q(gone_at__gt=began)
+    )
+    away_too = Outage.objects.filter(panel=OuterRef("panel"), began_at__lt=ended).filter(
+        Q(ended_at__isnull=True) | Q(ended_at__gt=began)
+    )
+    elsewhere = (
+        PanelAccount.objects.filter(access=OuterRef("pk"), serving_at__lte=began)
+        .filter(Q(gone_at__isnull=True) | Q(gone_at__gte=ended))
+        .exclude(panel=outage.panel_id)
+        .filter(~Exists(away_too))
+    )
+    return Access.objects.filter(
+        Exists(there.filter(panel=outage.panel_id)), ~Exists(elsewhere), until__gt=began, is_enabled=True
+    ).order_by("pk")
+
+
+def remove_outages(before: datetime) -> int:
+    """Delete outages that were over before then."""
+    return delete_in_batches(Outage.objects.filter(ended_at__lt=before))

@@ -14,13 +14,15 @@ from django.db.models import F, Sum
 
 from accounts.models import User
 from accounts.services import note
-from core import clock
+from core import clock, rules
 from core.nudges import nudge
 from vpnpanel import backlog
 from vpnpanel.checkup import check
 from vpnpanel.errors import PanelUnfit
-from vpnpanel.models import Access, Panel, PanelAccount, PanelGroup
+from vpnpanel.models import Access, Panel, PanelAccount, PanelGroup, PanelRules
+from vpnpanel.outages import affected_by as affected_by
 from vpnpanel.outages import keep_figures, mark_up
+from vpnpanel.outages import settle_outage as settle_outage
 from vpnpanel.placement import ended_before
 
 RECONCILE = "vpnpanel.tasks.reconcile_access"
@@ -207,3 +209,13 @@ def set_panel_state(panel_id: int, *, state: str, actor: str) -> bool:
         backlog.mark_dirty(list(live.values_list("access_id", flat=True)))
     nudge(RECONCILE_DUE)
     return True
+
+
+@transaction.atomic
+def change_panel_rules(*, actor: str, **values: Any) -> PanelRules:
+    """Set the rules for panels, with a line in the trail of what changed."""
+    row, changed = rules.change(PanelRules, **values)
+    if changed:
+        said = {name: str(value) for name, value in changed.items()}
+        note(None, "panel_rules.changed", actor=actor, data=said)
+    return row

@@ -32,6 +32,11 @@ def read_figures() -> int:
 
 
 @shared_task
+def alert_outages() -> int:
+    return outages.alert_outages()
+
+
+@shared_task
 def sync_panels() -> int:
     return sync.sync_panels()
 

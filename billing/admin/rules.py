@@ -1,18 +1,14 @@
-"""The shop's rules for money: one row, changed by a verb that leaves a line in the trail."""
-
-from typing import Any
+"""The shop's rules for money."""
 
 from django.contrib import admin
 
 from billing.models import BillingRules
 from billing.services.rules import change_rules
-from core.one_row import OneRowAdmin
+from core.rules import RulesAdmin
 
 
 @admin.register(BillingRules)
-class BillingRulesAdmin(OneRowAdmin):
+class BillingRulesAdmin(RulesAdmin):
     list_display = ("__str__", "refund_days", "extra_money")
     fields = ("refund_days", "extra_money")
-
-    def change(self, *, actor: str, **values: Any) -> BillingRules:
-        return change_rules(actor=actor, **values)
+    change_rules = staticmethod(change_rules)

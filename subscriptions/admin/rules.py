@@ -1,18 +1,14 @@
-"""The shop's rules for links: one row, changed by a verb that leaves a line in the trail."""
-
-from typing import Any
+"""The shop's rules for what apps fetch."""
 
 from django.contrib import admin
 
-from core.one_row import OneRowAdmin
+from core.rules import RulesAdmin
 from subscriptions.models import SubscriptionRules
 from subscriptions.services import change_rules
 
 
 @admin.register(SubscriptionRules)
-class SubscriptionRulesAdmin(OneRowAdmin):
+class SubscriptionRulesAdmin(RulesAdmin):
     list_display = ("__str__", "update_hours", "fetches_per_minute")
     fields = ("update_hours", "announce_en", "announce_ru", "fetches_per_minute")
-
-    def change(self, *, actor: str, **values: Any) -> SubscriptionRules:
-        return change_rules(actor=actor, **values)
+    change_rules = staticmethod(change_rules)

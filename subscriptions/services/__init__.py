@@ -4,6 +4,7 @@ from subscriptions.services.expiry import expire_due, remind_due
 from subscriptions.services.grants import extend_by_staff, give
 from subscriptions.services.holds import ban_customer, disable, enable, unban_customer
 from subscriptions.services.links import COOL_DOWN, replace_own_link, rotate_link
+from subscriptions.services.outages import count_affected, credit_affected, tell_affected, undo_credit
 from subscriptions.services.rules import change_rules
 from subscriptions.services.taking_back import TakeBackPreview, give_back, preview_take_back, take_back
 from subscriptions.services.terms import Terms, renew, start, terms_of
@@ -15,6 +16,8 @@ __all__ = [
     "Terms",
     "ban_customer",
     "change_rules",
+    "count_affected",
+    "credit_affected",
     "disable",
     "enable",
     "expire_due",
@@ -29,6 +32,8 @@ __all__ = [
     "start",
     "take_back",
     "take_trial",
+    "tell_affected",
     "terms_of",
     "unban_customer",
+    "undo_credit",
 ]

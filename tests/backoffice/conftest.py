@@ -32,7 +32,7 @@ from referrals.services import code_of
 from subscriptions.models import Plan, Subscription, SubscriptionRules, TakeBack
 from telegram_bot.models import Update
 from tests.factories import make_customer, make_staff, make_subscription, serve
-from vpnpanel.models import SyncRun
+from vpnpanel.models import Outage, PanelRules, SyncRun
 
 numbers = itertools.count(1)
 
@@ -189,6 +189,8 @@ def live(*, inviter: User | None = None, **message: object) -> Life:
     TakeBack.objects.create(grant=subscription.grants.get(), by=f"refund:{number}", **taken)
     account = serve(subscription)
     SyncRun.objects.create(panel=account.panel)
+    now = clock.now()
+    Outage.objects.create(panel=account.panel, began_at=now, alerted_at=now, settled_at=now)
     Referral.objects.create(invited=customer, inviter=inviter or make_customer(first_name="Boris"))
     update = Update.objects.create(
         bot_id=1,
@@ -213,6 +215,7 @@ def live(*, inviter: User | None = None, **message: object) -> Life:
     note(customer, "customer.wrote", actor="customer", data={"text": "hello"})
     BillingRules.objects.get_or_create()
     SubscriptionRules.objects.get_or_create()
+    PanelRules.objects.get_or_create()
     for document in Document.objects.all():
         give_consent(customer.pk, document.pk, actor="customer")
     return Life(customer, subscription, told, update, sell(customer, subscription))

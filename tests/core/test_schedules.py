@@ -23,6 +23,7 @@ EXPECTED = {
     "panels: probe": 15,
     "panels: full sync": 7200,
     "panels: figures": 900,
+    "panels: alert of outages": 60,
     "subscriptions: expire": 5,
     "jobs: next steps": 5,
     "money: notices": 5,

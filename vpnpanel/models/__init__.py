@@ -1,6 +1,7 @@
 """Where access lives: panels, what we want on them, what we saw there."""
 
 from vpnpanel.models.accesses import LATE_AFTER, NAME_LENGTH, Access, PanelAccount
+from vpnpanel.models.outages import Outage, PanelRules
 from vpnpanel.models.panels import Panel, PanelGroup, require_inbounds, require_web_address
 from vpnpanel.models.strays import StrayAccount
 from vpnpanel.models.syncs import SyncFinding, SyncRun
@@ -11,11 +12,13 @@ __all__ = [
     "NAME_LENGTH",
     "Access",
     "AccessUsage",
+    "Outage",
     "Panel",
     "PanelAccount",
     "PanelGroup",
     "StrayAccount",
     "SyncFinding",
+    "PanelRules",
     "SyncRun",
     "require_inbounds",
     "require_web_address",
