@@ -15,7 +15,6 @@ from django.utils.translation import ngettext
 from core import clock
 from core.acts import Act, ActForm, Change
 from core.staff import HistoryAdmin, column, link_to
-from subscriptions import outage_admin as outage_admin  # registers its pages
 from subscriptions import services
 from subscriptions.models import Grant, Subscription, TakeBack
 from subscriptions.services.grants import MOST_STAFF_DAYS
