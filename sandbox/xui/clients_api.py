@@ -13,7 +13,7 @@ from sandbox.xui.panel import Door, XuiPanel, read_client
 from sandbox.xui.records import Records
 from sandbox.xui.routes import Reply, Route
 from sandbox.xui.state import Record
-from sandbox.xui.versions import CLIENTS
+from sandbox.xui.versions import CLIENTS, DEVELOPMENT
 
 ROOT = "panel/api/clients"
 ADDED = "Inbound client(s) have been added."
@@ -27,6 +27,13 @@ class RecordDoor(Door):
     def __init__(self, panel: XuiPanel, records: Records) -> None:
         self.records = records
         super().__init__(panel)
+
+    def show(self, record: Record) -> dict[str, Any]:
+        """Give a record as it is read: what is written as `id` reads `uuid`."""
+        fields = {name: value for name, value in record.fields.items() if name != "id"}
+        newest = NEWEST if self.panel.version >= DEVELOPMENT else {}
+        dates = {"createdAt": record.created, "updatedAt": record.updated}
+        return NEVER_SET | newest | fields | {"id": record.id, "uuid": record.fields["id"]} | dates
 
     def pending(self) -> dict[str, bool] | None:
         """What is said besides success when a node could not be told."""
@@ -82,7 +89,7 @@ class ClientsDoor(RecordDoor):
 
     async def get(self, request: web.Request, email: str) -> Reply:
         record = self.records.record(email, OBTAIN)
-        obj: dict[str, Any] = {"client": show_record(record), "inboundIds": record.inbound_ids}
+        obj: dict[str, Any] = {"client": self.show(record), "inboundIds": record.inbound_ids}
         if self.panel.since(3, 4, 0):
             row = self.state.rows.get(email)
             obj |= {"externalLinks": [], "usedTraffic": row.used if row is not None else 0}
@@ -129,13 +136,6 @@ class ClientsDoor(RecordDoor):
         return Reply("Log has been cleared.")
 
 
-def show_record(record: Record) -> dict[str, Any]:
-    """Give a record as it is read: what is written as `id` reads `uuid`."""
-    fields = {name: value for name, value in record.fields.items() if name != "id"}
-    dates = {"createdAt": record.created, "updatedAt": record.updated}
-    return NEVER_SET | fields | {"id": record.id, "uuid": record.fields["id"]} | dates
-
-
 NEVER_SET = {
     "security": "",
     "reverse": None,
@@ -147,6 +147,8 @@ NEVER_SET = {
     "secret": "",
     "adTag": "",
 }
+# Fields of development builds.
+NEWEST = {"limitHwid": 0, "resetDay": 0, "resetMax": 0, "trafficReset": "never", "trafficResetDay": 1}
 
 
 async def json_of(request: web.Request) -> Any:

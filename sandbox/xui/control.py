@@ -6,7 +6,6 @@ import base64
 import binascii
 import json
 import secrets
-import uuid
 from dataclasses import fields
 from typing import Any
 from urllib.parse import unquote
@@ -18,9 +17,9 @@ from sandbox.xui.accounts import account, accounts
 from sandbox.xui.errors import Failure
 from sandbox.xui.gate import Gate
 from sandbox.xui.page import clients_page
-from sandbox.xui.panel import XuiPanel
+from sandbox.xui.panel import VISION, XuiPanel
 from sandbox.xui.poll import poll, poll_if_due
-from sandbox.xui.records import Records, records_from_settings
+from sandbox.xui.records import KEYS, Records, fresh_key, records_from_settings
 from sandbox.xui.state import Client, Inbound, new_token
 from sandbox.xui.versions import CLIENTS, read_version
 
@@ -92,8 +91,9 @@ class PanelControl:
         wish["email"] = email = str(wish.pop("username", "") or wish.get("email") or secrets.token_hex(4))
         if self.panel.state.email_is_taken(email):
             raise ValueError(f"{email} is there already")
+        keys = fresh_keys()
         for inbound in [self.panel.inbound(int(number)) for number in numbers]:
-            self.store(inbound, [stranger(wish)])
+            self.store(inbound, [stranger(inbound, keys | wish)])
         self.sync_records()
         row = self.panel.state.rows[email]
         row.down = row.all_time = used
@@ -122,7 +122,8 @@ class PanelControl:
         except Failure as failure:
             raise bad_request("no such inbound") from failure
         prefix, start = str(wish.get("prefix", "stranger")), len(inbound.clients)
-        self.store(inbound, [stranger({"email": f"{prefix}-{start + n}"}) for n in range(count)])
+        names = [f"{prefix}-{start + n}" for n in range(count)]
+        self.store(inbound, [stranger(inbound, fresh_keys() | {"email": name}) for name in names])
         self.sync_records()
         self.panel.hub.publish("xui.restored", panel=self.panel.name)
         return web.json_response({"made": count, "inbound": inbound.id})
@@ -266,24 +267,18 @@ class PanelControl:
             self.panel.state.records = {}
 
 
-def stranger(wish: Client) -> Client:
-    """Give a client with everything a panel's own page would have filled in."""
-    plain = {
-        "id": str(uuid.uuid4()),
-        "flow": "xtls-rprx-vision",
-        "password": secrets.token_urlsafe(12),
-        "auth": secrets.token_hex(8),
-        "email": "",
-        "limitIp": 0,
-        "totalGB": 0,
-        "expiryTime": 0,
-        "enable": True,
-        "tgId": 0,
-        "subId": secrets.token_hex(8),
-        "comment": "",
-        "reset": 0,
-    }
-    return plain | wish
+def fresh_keys() -> Client:
+    return {name: fresh_key(name) for name in KEYS} | {"subId": secrets.token_hex(8)}
+
+
+def stranger(inbound: Inbound, wish: Client) -> Client:
+    """Give a client as the panel's own page would store it here: with one key, and all else filled in."""
+    plain: Client = {"email": "", "limitIp": 0, "totalGB": 0, "expiryTime": 0, "enable": True, "tgId": 0}
+    plain |= {"comment": "", "reset": 0}
+    if inbound.protocol == "vless":
+        plain["flow"] = VISION if inbound.takes_flow else ""
+    others = set(KEYS) - {inbound.secret_field}
+    return plain | {name: value for name, value in wish.items() if name not in others}
 
 
 def secret_of(link: str) -> tuple[str, int | None]:

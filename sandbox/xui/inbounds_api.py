@@ -12,7 +12,7 @@ from sandbox.xui.errors import OBTAIN, Missing
 from sandbox.xui.panel import Door, settings_text
 from sandbox.xui.routes import Reply, Route
 from sandbox.xui.state import Inbound
-from sandbox.xui.versions import CLIENTS
+from sandbox.xui.versions import CLIENTS, DEVELOPMENT
 
 ROOT = "panel/api/inbounds"
 SNIFFING = {
@@ -101,6 +101,8 @@ class InboundsDoor(Door):
             fields |= {"trafficReset": "never", "lastTrafficResetTime": 0}
         if self.panel.since(*CLIENTS):
             fields |= {"shareAddrStrategy": "node", "shareAddr": "", "disableFlow": False}
+        if self.panel.version >= DEVELOPMENT:
+            fields |= {"subSortIndex": shown["id"], "trafficResetDay": 1, "originNodeGuid": ""}
         return fields
 
     def stats(self, inbound: Inbound) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.xui.answers import whole_number
-from sandbox.xui.clients_api import ROOT, RecordDoor, show_record
+from sandbox.xui.clients_api import ROOT, RecordDoor
 from sandbox.xui.routes import Reply, Route
 from sandbox.xui.state import Record
 from sandbox.xui.versions import CLIENTS
@@ -27,7 +27,7 @@ class ListDoor(RecordDoor):
 
     async def all(self, request: web.Request) -> Reply:
         shown = [
-            show_record(record) | {"inboundIds": record.inbound_ids, "traffic": self.row_of(record)}
+            self.show(record) | {"inboundIds": record.inbound_ids, "traffic": self.row_of(record)}
             for record in self.state.records.values()
         ]
         return Reply(obj=shown)
@@ -41,14 +41,14 @@ class ListDoor(RecordDoor):
         by = SORTS.get(query.get("sort", ""))
         if by is not None:
             found.sort(key=lambda record: record.fields[by], reverse=query.get("order") == "descend")
-        items = [self.show(record) for record in found[(page - 1) * size : page * size]]
+        items = [self.row(record) for record in found[(page - 1) * size : page * size]]
         answer = {"items": items, "total": len(everybody), "filtered": len(found), "page": page}
         groups = sorted({record.fields["group"] for record in everybody} - {""})
         summary = self.summary(everybody)
         return Reply(obj=answer | {"pageSize": size, "summary": summary, "groups": groups})
 
-    def show(self, record: Record) -> dict[str, Any]:
-        named = ("email", "subId", "enable", "totalGB", "expiryTime", "limitIp", "reset", "comment", "group")
+    def row(self, record: Record) -> dict[str, Any]:
+        named = ("email", "subId", "enable", "totalGB", "expiryTime", "limitIp", "reset", "comment")
         shown: dict[str, Any] = {name: record.fields[name] for name in named}
         places = {"inboundIds": record.inbound_ids, "traffic": self.row_of(record)}
         return shown | places | {"createdAt": record.created, "updatedAt": record.updated}

@@ -10,7 +10,7 @@ from sandbox.clock import Clock
 from sandbox.events import EventHub
 from sandbox.xui.errors import Failure, Missing
 from sandbox.xui.state import Client, Inbound, Row, XuiState
-from sandbox.xui.versions import Version, read_version
+from sandbox.xui.versions import DEVELOPMENT, Version, read_version
 
 NUMBERS = ("limitIp", "totalGB", "expiryTime", "tgId", "reset")
 TEXTS = ("id", "password", "auth", "flow", "email", "subId", "comment", "group")
@@ -127,6 +127,8 @@ class XuiPanel:
             shown["allTime"] = row.all_time
         if self.since(2, 6, 8):
             shown["lastOnline"] = row.last_online
+        if self.version >= DEVELOPMENT:
+            shown |= {"resetDay": 0, "resetMax": 0, "resetCount": 0, "lastSubFetch": 0}
         return shown
 
     def online(self) -> list[str]:

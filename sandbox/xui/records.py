@@ -17,6 +17,7 @@ from sandbox.xui.state import Client, Inbound, Record, Row, XuiState
 
 UNFIT = re.compile(r"[/\\\s\x00-\x1f\x7f]")
 KEYS = ("id", "password", "auth")
+STAMPS = ("created_at", "updated_at")
 EMPTY: Client = {**dict.fromkeys(TEXTS, ""), **dict.fromkeys(NUMBERS, 0), "enable": False}
 
 
@@ -233,11 +234,14 @@ def records_from_settings(panel: XuiPanel) -> None:
         email = str(client.get("email", ""))
         record = panel.state.records.get(email)
         if record is None:
-            keys = {name: client.get(name) or fresh_key(name) for name in KEYS}
             created = int(client.get("created_at") or now)
-            record = Record(panel.state.next_id(), EMPTY | client | keys, [], created, now)
-            for stamp in ("created_at", "updated_at"):
-                record.fields.pop(stamp, None)
+            fields = {name: value for name, value in client.items() if name not in STAMPS}
+            record = Record(panel.state.next_id(), EMPTY | fields, [], created, now)
             panel.state.records[email] = record
         if inbound.id not in record.inbound_ids:
             record.inbound_ids.append(inbound.id)
+            key = inbound.secret_field
+            record.fields[key] = record.fields[key] or client.get(key) or ""
+    for record in panel.state.records.values():
+        for name in KEYS:
+            record.fields[name] = record.fields[name] or fresh_key(name)
