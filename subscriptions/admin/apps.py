@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Prefetch
+from django.db.models import Prefetch, URLField
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -22,6 +22,11 @@ EXAMPLE = "https://vpn.example.com/s/EXAMPLE?one=1&two=a+b"
 class PlaceInline(Inline):
     model = AppPlace
     extra = 0
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if isinstance(db_field, URLField):
+            kwargs["assume_scheme"] = "https"  # of an address typed without one; a store is nothing else
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
 
 @admin.register(ClientApp)
