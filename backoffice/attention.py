@@ -14,6 +14,7 @@ from core.models import Job, Lease, ServiceHealth
 from core.staff import page_of
 from notifications.models import OutboxMessage
 from telegram_bot.models import Update
+from vpnpanel.guard import words
 from vpnpanel.models import LATE_AFTER, Access, Outage, Panel
 
 # Beat writes down when it ran a schedule every three minutes at the latest.
@@ -31,6 +32,7 @@ def concerns(now: datetime) -> list[Concern]:
         _lagging(now),
         _panels_down(),
         _outages(),
+        _panels_failing(),
         _bot(now),
         _dead_updates(),
         _failed_messages(),
@@ -89,6 +91,23 @@ def _outages() -> Concern:
         url=f"{page_of(Outage)}?attention=needed",
         permission="vpnpanel.view_outage",
         icon="power_off",
+        is_grave=True,
+    )
+
+
+def _panels_failing() -> Concern:
+    failing = Panel.objects.filter(guard=Panel.Guard.FAILED, state=Panel.State.OPEN).order_by("name")
+    shown = failing.only("name", "guard", "guard_report")
+    reasons = [f"{panel}: {words.why_failed(panel)}" for panel in shown]
+    return Concern(
+        key="guard",
+        title=_("Panels that fail their contract test"),
+        count=len(reasons),
+        why=" · ".join(reasons) or _("None is closed for sale by it."),
+        url=f"{page_of(Panel)}?guard__exact=failed&state__exact=open",
+        permission="vpnpanel.view_panel",
+        icon="rule",
+        is_grave=True,
     )
 
 

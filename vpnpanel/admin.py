@@ -6,20 +6,25 @@ from django import forms
 from django.contrib import admin
 from django.db.models import ManyToManyField, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget
 
 from accounts.services import note
 from core import clock, jobs
 from core.acts import Act
+from core.badges import badge
 from core.models import Job
 from core.nudges import nudge
 from core.staff import HistoryAdmin, KeptAdmin, StaffAdmin, column, link_to, page_of, size
-from vpnpanel import checkup, services, sync
+from vpnpanel import checkup, guard, services, sync
+from vpnpanel.guard import words
 from vpnpanel.models import LATE_AFTER, Access, Panel, PanelAccount, PanelGroup, SyncRun
 
 PLACEMENTS = {"joining": "info", "serving": "success", "leaving": "warning", "gone": "default"}
 STATES = {"open": "success", "closed": "info", "lost": "danger", "off": "default"}
+PANEL_JOBS = (checkup.KIND, sync.KIND, guard.KIND)
+GUARDS = {"untested": "info", "passed": "success", "failed": "danger"}
 
 
 class PanelForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -91,6 +96,16 @@ PANEL_ACTS = (
         icon="sync",
         is_harmless=True,
     ),
+    Act(
+        name="guard",
+        title=_("Contract test now"),
+        about=_("Do everything the shop does on the panel once, on an account of nobody."),
+        permission="vpnpanel.change_panel",
+        run=lambda panel, values, actor: start_job(guard.KIND, panel, actor),
+        is_possible=lambda panel: panel.state in guard.TESTABLE,
+        icon="rule",
+        is_harmless=True,
+    ),
     turn(
         "open", Panel.State.OPEN, _("Open"), _("New customers are placed here again."), "lock_open", "primary"
     ),
@@ -124,12 +139,13 @@ class PanelAdmin(KeptAdmin):
         "shown_state",
         "answers",
         "location",
-        "version",
+        "shown_version",
+        "shown_guard",
         "load_shown",
         "seen_at",
         "synced_at",
     )
-    list_filter = ("state", "is_up", "kind")
+    list_filter = ("state", "is_up", "guard", "kind")
     acts = PANEL_ACTS
     change_form_outer_before_template = "admin/panel.html"
     fieldsets = (
@@ -147,6 +163,7 @@ class PanelAdmin(KeptAdmin):
         action = "panel.changed" if change else "panel.added"
         note(None, action, actor=actor, subject=f"panel:{obj.pk}", data={"fields": changed, "name": obj.name})
         start_job(checkup.KIND, obj, actor)
+        guard.start(obj, asked_by=actor)
 
     def change_view(
         self,
@@ -167,6 +184,17 @@ class PanelAdmin(KeptAdmin):
     def answers(self, panel: Panel) -> tuple[str, Any]:
         return ("up", _("Yes")) if panel.is_up else ("down", _("No"))
 
+    @column(_("version"), ordering="version")
+    def shown_version(self, panel: Panel) -> Any:
+        if not words.is_unverified(panel):
+            return panel.version
+        return format_html("{} {}", panel.version, badge("warning", _("never verified")))
+
+    @column(_("contract test"), ordering="guard")
+    def shown_guard(self, panel: Panel) -> Any:
+        shown = badge(GUARDS[panel.guard], panel.get_guard_display())
+        return format_html("{} {}", shown, words.why_failed(panel)[:120])
+
     @column(_("accounts"), ordering="load")
     def load_shown(self, panel: Panel) -> str:
         return f"{panel.load} / {panel.capacity}" if panel.capacity else str(panel.load)
@@ -177,8 +205,13 @@ def panel_parts(panel: Panel) -> dict[str, Any]:
     accounts = PanelAccount.objects.filter(panel=panel).select_related("access__user")
     return {
         "panel": panel,
+        "guard_tone": GUARDS[panel.guard],
+        "guard_lines": words.lines(panel),
+        "guard_why": words.why_failed(panel),
+        "advice": words.advice(panel),
+        "is_unverified": words.is_unverified(panel),
         "syncs": list(SyncRun.objects.filter(panel=panel)[:5]),
-        "jobs": list(Job.objects.filter(kind__in=(checkup.KIND, sync.KIND), subject=str(panel.pk))[:5]),
+        "jobs": list(Job.objects.filter(kind__in=PANEL_JOBS, subject=str(panel.pk))[:5]),
         "accounts": list(accounts.order_by("-id")[:10]),
         "accounts_url": f"{page_of(PanelAccount)}?panel__id__exact={panel.pk}",
     }

@@ -16,7 +16,7 @@ from accounts.models import User
 from accounts.services import note
 from core import clock, rules
 from core.nudges import nudge
-from vpnpanel import backlog
+from vpnpanel import backlog, guard
 from vpnpanel.checkup import check
 from vpnpanel.errors import PanelUnfit
 from vpnpanel.models import Access, Panel, PanelAccount, PanelGroup, PanelRules
@@ -189,6 +189,7 @@ def _check_and_save(
         )
     keep_figures(panel, found.figures)
     mark_up(panel)
+    guard.start(panel, asked_by=actor)
     return panel
 
 

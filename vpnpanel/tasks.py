@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from core.turns import at_most
-from vpnpanel import outages, reconciler, services, sync
+from vpnpanel import guard, outages, reconciler, services, sync
 
 
 @shared_task
@@ -44,3 +44,13 @@ def sync_panels() -> int:
 @shared_task
 def clean_up() -> int:
     return services.remove_long_ended()
+
+
+@shared_task
+def test_panels() -> int:
+    return guard.start_all()
+
+
+@shared_task
+def test_doubtful_panels() -> int:
+    return guard.start_doubtful()

@@ -24,6 +24,7 @@ EXPECTED = {
     "panels: full sync": 7200,
     "panels: figures": 900,
     "panels: alert of outages": 60,
+    "panels: test those in doubt": 1800,
     "subscriptions: expire": 5,
     "jobs: next steps": 5,
     "money: notices": 5,
@@ -43,6 +44,7 @@ def test_the_schedules_are_there_with_tasks_that_exist(db):
     assert {name for name in found if found[name].crontab} == {
         "clean-up: old rows",
         "clean-up: accounts long expired",
+        "panels: contract test",
         "money: compare eight days with the provider",
     }
     assert all(task.task in current_app.tasks for task in found.values())

@@ -147,3 +147,15 @@ class TestProgress:
         with Progress("nl-1", stream) as bar:
             bar.show(1, 2)
         assert stream.getvalue() == ""
+
+
+class TestGuard:
+    def test_tells_each_step_and_ends_well(self, panel):
+        code, out, err = manage("guard")
+        assert code == 0 and "nl-1: passed" in out and "ok     Make an account" in out and err == ""
+        assert read("guard")[1]["panels"][0]["report"]["outcome"] == "passed"
+
+    def test_panel_that_is_away_needs_a_look(self, panel, marzban):
+        marzban.outage(True)
+        code, found = read("guard", "nl-1")
+        assert (code, found["ok"], found["panels"][0]["outcome"]) == (1, False, "away")

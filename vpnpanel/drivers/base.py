@@ -191,6 +191,14 @@ class RotatesKeys(ABC):
         """
 
 
+class Advises(ABC):
+    """A panel that knows what of its own set-up is not as it should be."""
+
+    @abstractmethod
+    def advice(self) -> tuple[str, ...]:
+        """Return keys of `vpnpanel.guard.words.ADVICE`; none if all is as it should be."""
+
+
 class ListsInbounds(ABC):
     """A panel whose entrances can be listed, so that a mistyped one is found before anything is sold."""
 

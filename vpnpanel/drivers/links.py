@@ -36,6 +36,11 @@ def usable_links(name: str, links: Iterable[object], *, own_host: str = "") -> t
     return tuple(usable)
 
 
+def key_of(link: str) -> str:
+    """Return the part of a link that lets its holder in, whatever name and place stand around it."""
+    return sharelinks.read_or_opaque(link).secret or urlsplit(link).username or link
+
+
 def flaw(link: object, own_host: str = "") -> str | None:
     """Tell what is wrong with a link, or None."""
     if not isinstance(link, str) or not link.isprintable():

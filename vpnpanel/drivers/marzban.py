@@ -12,6 +12,7 @@ from itertools import count
 from typing import Any
 
 from vpnpanel.drivers.base import (
+    Advises,
     Credentials,
     Desired,
     Figures,
@@ -52,7 +53,7 @@ class _Rows:
     broken: list[int] = field(default_factory=list)
 
 
-class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys):
+class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys, Advises):
     """A Marzban panel under an administrator of the shop's own, who sees only the shop's accounts."""
 
     def __init__(self, address: PanelAddress, *, read_seconds: float) -> None:
@@ -82,6 +83,13 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys):
             }
         except (KeyError, TypeError) as wrong:
             raise PanelDown("the panel's list of inbounds cannot be read") from wrong
+
+    def advice(self) -> tuple[str, ...]:
+        is_running = _whole(self._api.read("/api/core"), "started")["started"]
+        return (
+            *(("sudo",) if self._api.is_sudo() else ()),
+            *(() if is_running else ("core_stopped",)),
+        )
 
     def get_account(self, name: str) -> Observed:
         return _observed(self._api.read(f"/api/user/{name}"))

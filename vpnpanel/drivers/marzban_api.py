@@ -60,6 +60,13 @@ class MarzbanApi:
             answer = self._ask(method, path, may_repeat, arguments)
         return _judge(f"{method} {path}", answer)
 
+    def is_sudo(self) -> bool:
+        """Tell whether our administrator may do more than a shop needs, as its token says."""
+        try:
+            return _claims_of(self._token()).get("access") == "sudo"
+        except jwt.InvalidTokenError:
+            return False
+
     def close(self) -> None:
         self._session.close()
 
@@ -113,10 +120,14 @@ class NameTaken(PanelRefused):
 def _end_of(token: str) -> float:
     """Return when the token ends by its own claim, in Unix seconds; without a claim it has no end."""
     try:
-        claims = jwt.decode(token, options={"verify_signature": False})
-        return float(claims.get("exp") or "inf")
-    except (jwt.InvalidTokenError, ValueError):
+        return float(_claims_of(token).get("exp") or "inf")
+    except (jwt.InvalidTokenError, TypeError, ValueError):
         return time.time() + BLIND_TOKEN_SECONDS
+
+
+def _claims_of(token: str) -> dict[str, Any]:
+    """Return what a token says of itself. Raises jwt.InvalidTokenError."""
+    return dict(jwt.decode(token, options={"verify_signature": False}))
 
 
 def _judge(call: str, answer: Answer) -> Any:

@@ -3,11 +3,20 @@
 from django.db import migrations, models
 
 import core.crypto
+from core.schedules import add_daily, add_interval
+
+
+def add_schedules(apps, schema_editor):
+    add_daily(apps, name="panels: contract test", task="vpnpanel.tasks.test_panels", hour="2")
+    add_interval(
+        apps, name="panels: test those in doubt", task="vpnpanel.tasks.test_doubtful_panels", seconds=1800
+    )
 
 
 class Migration(migrations.Migration):
     dependencies = [
         ("vpnpanel", "0006_usage"),
+        ("core", "0002_schedules"),
     ]
 
     operations = [
@@ -36,4 +45,5 @@ class Migration(migrations.Migration):
             name="key_epoch",
             field=models.PositiveIntegerField(default=0, editable=False),
         ),
+        migrations.RunPython(add_schedules, migrations.RunPython.noop),
     ]
