@@ -38,7 +38,7 @@ def test_every_link_inside_the_project_leads_somewhere(document):
 def test_every_control_call_of_the_sandbox_is_described():
     described = set(re.findall(r"_emu/([a-z]+)", (ROOT / "docs" / "sandbox.md").read_text()))
     offered = set()
-    for stand_in in SandboxServer().stand_ins:
+    for stand_in in SandboxServer(xui_ports=(0,)).stand_ins:
         for resource in stand_in.app().router.resources():
             offered |= set(re.findall(r"^/_emu/([a-z]+)", resource.canonical))
     assert offered - described == set()
