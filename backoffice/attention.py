@@ -15,7 +15,7 @@ from core.staff import page_of
 from notifications.models import OutboxMessage
 from telegram_bot.models import Update
 from vpnpanel.guard import words
-from vpnpanel.models import LATE_AFTER, Access, Outage, Panel
+from vpnpanel.models import LATE_AFTER, NO_ROOM, Access, Outage, Panel
 
 # Beat writes down when it ran a schedule every three minutes at the latest.
 SCHEDULE_SLACK = timedelta(minutes=5)
@@ -33,6 +33,7 @@ def concerns(now: datetime) -> list[Concern]:
         _panels_down(),
         _outages(),
         _panels_failing(),
+        _no_room(),
         _bot(now),
         _dead_updates(),
         _failed_messages(),
@@ -107,6 +108,19 @@ def _panels_failing() -> Concern:
         url=f"{page_of(Panel)}?guard__exact=failed&state__exact=open",
         permission="vpnpanel.view_panel",
         icon="rule",
+        is_grave=True,
+    )
+
+
+def _no_room() -> Concern:
+    return Concern(
+        key="no_room",
+        title=_("Customers no panel takes"),
+        count=Access.objects.filter(is_dirty=True, error=NO_ROOM).count(),
+        why=_("They wait: no panel of their groups is open, answers and has room."),
+        url=f"{page_of(Access)}?lagging=no-room",
+        permission="vpnpanel.view_access",
+        icon="no_meeting_room",
         is_grave=True,
     )
 

@@ -19,10 +19,10 @@ from core.nudges import nudge
 from core.staff import HistoryAdmin, KeptAdmin, StaffAdmin, column, link_to, page_of, size
 from vpnpanel import checkup, guard, services, sync
 from vpnpanel.guard import words
-from vpnpanel.models import LATE_AFTER, Access, Panel, PanelAccount, PanelGroup, SyncRun
+from vpnpanel.models import LATE_AFTER, NO_ROOM, Access, Panel, PanelAccount, PanelGroup, SyncRun
 
 PLACEMENTS = {"joining": "info", "serving": "success", "leaving": "warning", "gone": "default"}
-STATES = {"open": "success", "closed": "info", "lost": "danger", "off": "default"}
+STATES = {"open": "success", "closed": "info", "draining": "warning", "lost": "danger", "off": "default"}
 PANEL_JOBS = (checkup.KIND, sync.KIND, guard.KIND)
 GUARDS = {"untested": "info", "passed": "success", "failed": "danger"}
 
@@ -111,6 +111,13 @@ PANEL_ACTS = (
     ),
     turn("close", Panel.State.CLOSED, _("Close"), _("Nobody new is placed here; who is here stays."), "lock"),
     turn(
+        "drain",
+        Panel.State.DRAINING,
+        _("Drain"),
+        _("It serves on and takes nobody new, until its customers have moved away: start their move here."),
+        "water_drop",
+    ),
+    turn(
         "lost",
         Panel.State.LOST,
         _("Lost"),
@@ -153,7 +160,7 @@ class PanelAdmin(KeptAdmin):
             None,
             {"fields": (("name", "location"), ("kind", "base_url"), ("username", "password"), "verify_tls")},
         ),
-        (_("Sale"), {"fields": (("groups", "capacity"), "inbounds")}),
+        (_("Sale"), {"fields": (("groups", "capacity", "weight"), "inbounds")}),
     )
 
     def save_model(self, request: HttpRequest, obj: Panel, form: Any, change: bool) -> None:
@@ -228,11 +235,17 @@ class LaggingFilter(admin.SimpleListFilter):
     parameter_name = "lagging"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", _("Lagging for over a minute")), ("failed", _("With an error"))]
+        return [
+            ("yes", _("Lagging for over a minute")),
+            ("failed", _("With an error")),
+            ("no-room", _("No panel takes them")),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Access]) -> QuerySet[Access]:
         if self.value() == "yes":
             return queryset.filter(is_dirty=True, changed_at__lt=clock.now() - LATE_AFTER)
+        if self.value() == "no-room":
+            return queryset.filter(is_dirty=True, error=NO_ROOM)
         return queryset.filter(is_dirty=True).exclude(error="") if self.value() == "failed" else queryset
 
 
@@ -266,6 +279,8 @@ class AccessAdmin(HistoryAdmin):
         "limit_shown",
         "devices",
         "groups",
+        "panel_count",
+        "location",
         "applied",
         "changed_at",
         "applied_at",

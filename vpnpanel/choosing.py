@@ -71,16 +71,15 @@ def give_up_place(account: PanelAccount) -> None:
     Panel.objects.filter(pk=account.panel_id, load__gt=0).update(load=F("load") - 1)
 
 
-def is_elsewhere(access: Access, account: PanelAccount, location: str) -> bool:
-    """Tell whether the customer chose another location after this account was made at `location`.
+def is_elsewhere(access: Access, account: PanelAccount) -> bool:
+    """Tell whether the customer chose another location after this account was made.
 
     What was made later is where it is because of that choice, or in spite of it, and stays: else a move that
     staff make, or the way out of a lost panel, would be undone at the next renewal.
     """
     chosen_at: datetime | None = access.location_chosen_at
-    return bool(
-        access.location and chosen_at and account.joined_at < chosen_at and location != access.location
-    )
+    is_older = chosen_at is not None and account.joined_at < chosen_at
+    return bool(access.location) and is_older and account.panel.location != access.location
 
 
 def can_be_left(staying: Iterable[PanelAccount]) -> bool:

@@ -27,7 +27,8 @@ Placement = PanelAccount.Placement
 READ = tuple(
     f"access__{name}"
     for name in (
-        "until", "traffic_limit", "is_enabled", "is_gone", "generation", "is_dirty", "changed_at"
+        "until", "traffic_limit", "is_enabled", "is_gone", "generation", "is_dirty", "changed_at",
+        "panel_count",
     )
 )  # fmt: skip
 

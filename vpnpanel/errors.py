@@ -31,8 +31,8 @@ class PanelUnfit(ShopError):
     """What was given for a panel cannot be used: the message says which value and why."""
 
 
-class NoPanel(ShopError):
-    """No panel of the groups is open, answering and below its capacity."""
+class NoSuchLocation(ShopError):
+    """No panel of the access's groups at that location takes it."""
 
 
 class NothingHeld(ShopError):

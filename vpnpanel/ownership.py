@@ -13,6 +13,8 @@ from vpnpanel.drivers.base import Observed
 from vpnpanel.models import Access, Panel, PanelAccount
 from vpnpanel.observation import limit_on_panel
 
+TOLERATED_PART = 10
+
 
 class Owner(Enum):
     SHOP = "shop"
@@ -48,6 +50,18 @@ def _seconds(moment: datetime | None) -> int | None:
     return int(moment.timestamp()) if moment else None
 
 
+def _limit(wish: Wish, observed: Observed) -> int | None:
+    """What is left, on top of what was counted there. Where others share the allowance, a difference of up to
+    a tenth of what is left stays: each byte on one panel moves the limits on all the others, and the nearer
+    the end, the closer they are kept."""
+    wanted = limit_on_panel(wish.access, wish.account, wish.used_in_all)
+    if wish.access.panel_count == 1 or not wanted or not observed.traffic_limit:
+        return wanted
+    left = max(wish.access.traffic_limit - wish.used_in_all, 0)
+    is_near = abs(observed.traffic_limit - wanted) <= left // TOLERATED_PART
+    return None if is_near else wanted
+
+
 def _own_inbounds(wish: Wish, observed: Observed) -> dict[str, list[str]] | None:
     """What to sell, of the protocols the account has keys for; None where all the panel has is sold."""
     if not wish.panel.inbounds or observed.inbounds is None:
@@ -74,7 +88,7 @@ FIELDS: dict[str, Field] = {
     "limit": Field(
         Owner.SHOP,
         lambda observed: observed.traffic_limit,
-        lambda wish, observed: limit_on_panel(wish.access, wish.account, wish.used_in_all),
+        _limit,
     ),
     "inbounds": Field(Owner.SHOP, lambda observed: dict(_tags(observed)), _own_inbounds),
     "whole": Field(Owner.SHOP, lambda observed: observed.is_whole, lambda wish, observed: True),

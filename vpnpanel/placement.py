@@ -17,7 +17,7 @@ from core.errors import LeaseLost
 from core.models import Installation, RetentionRule
 from vpnpanel.choosing import Home, can_be_left, give_up_place, homes_of, in_order, is_elsewhere, take_place
 from vpnpanel.drivers.base import Credentials, Desired
-from vpnpanel.models import Access, Panel, PanelAccount
+from vpnpanel.models import NO_ROOM, Access, Panel, PanelAccount
 from vpnpanel.observation import limit_on_panel
 
 Placement = PanelAccount.Placement
@@ -26,7 +26,6 @@ NAME_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 NAME_LENGTH = 16  # 80 bits: nobody guesses another customer's account
 KEPT_DAYS = 30
 KEPT_RULE = "panel accounts after the end"
-NO_PANEL = "no panel of its groups is open, answers and has room"
 
 
 @dataclass(frozen=True)
@@ -137,19 +136,22 @@ def _settle(access: Access, installation: Installation, now: datetime) -> Places
 
 def _sort(access: Access, kept: list[PanelAccount], homes: dict[int, Home], places: Places) -> None:
     """Part those that stay from those that go as soon as others can take their place."""
+    unmoved = []
+    for account in kept:
+        # Nobody has the key of one that never served, so nobody need wait for its panel.
+        is_stuck = bool(access.panel_count) and account.serving_at is None and not account.panel.is_up
+        if is_stuck or account.panel_id not in homes:
+            places.outgoing.append(account)
+        elif access.panel_count and is_elsewhere(access, account):
+            unmoved.append(account)
+        else:
+            places.staying.append(account)
     taken = {account.panel_id for account in kept}
     wished = [home for home in homes.values() if home.is_selling and home.location == access.location]
-    wished = [home for home in wished if home.pk not in taken]
-    for account in kept:
-        panel = account.panel
-        if access.panel_count and account.serving_at is None and not panel.is_up:
-            goes = True  # nobody has its key, so nobody need wait for its panel
-        elif access.panel_count and is_elsewhere(access, account, panel.location) and wished:
-            wished.pop()
-            goes = True
-        else:
-            goes = panel.pk not in homes
-        (places.outgoing if goes else places.staying).append(account)
+    room = sum(home.pk not in taken for home in wished)
+    short = max(access.panel_count - len(places.staying) - room, 0)
+    places.staying += unmoved[:short]  # the wanted location cannot take them
+    places.outgoing += unmoved[short:]
 
 
 def _fill(access: Access, homes: dict[int, Home], places: Places, installation: Installation) -> None:
@@ -194,7 +196,7 @@ def _to_call(access: Access, places: Places) -> list[PanelAccount]:
 
 def _trouble(access: Access, places: Places, now: datetime) -> str:
     if access.is_wanted(now) and not places.staying and not places.outgoing:
-        return NO_PANEL
+        return NO_ROOM
     down = [account.panel.name for account in places.staying if not account.panel.is_up]
     return f"{', '.join(down)} does not answer" if down else ""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import F, Q, Sum
 
 from accounts.models import User
 from accounts.services import note
@@ -18,7 +18,8 @@ from core import clock, rules
 from core.nudges import nudge
 from vpnpanel import backlog, guard
 from vpnpanel.checkup import check
-from vpnpanel.errors import PanelUnfit
+from vpnpanel.choosing import selling
+from vpnpanel.errors import NoSuchLocation, PanelUnfit
 from vpnpanel.models import Access, Panel, PanelAccount, PanelGroup, PanelRules
 from vpnpanel.outages import affected_by as affected_by
 from vpnpanel.outages import keep_figures, mark_up
@@ -37,6 +38,7 @@ TERMS = frozenset(
         "announce",
         "panel_count",
         "location",
+        "location_chosen_at",
     }
 )
 
@@ -95,6 +97,31 @@ def rotate_keys(access_id: int) -> None:
     """
     Access.objects.filter(pk=access_id).update(key_epoch=F("key_epoch") + 1)
     change_access(access_id)
+
+
+def locations_for(access_id: int) -> dict[str, int]:
+    """Return the locations an access may live at, by name, each with the key of a panel there.
+
+    Those of panels of its groups that take it now, and where it lives already. One query.
+    """
+    of_its_groups = Panel.objects.filter(groups__access=access_id).exclude(location="")
+    lives = PanelAccount.objects.filter(access=access_id, placement__in=PanelAccount.LIVE)
+    offered = of_its_groups.filter(Q(pk__in=selling().values("pk")) | Q(pk__in=lives.values("panel")))
+    return dict(offered.order_by("location", "-pk").values_list("location", "pk"))
+
+
+def choose_location(access_id: int, location: str) -> bool:
+    """Let the access live at another location, anywhere for an empty one; tell whether that changed anything.
+
+    Where it lives now it stays until the new place works, or where no panel of the location takes it.
+    Raises NoSuchLocation unless the location is offered.
+    """
+    if location and location not in locations_for(access_id):
+        raise NoSuchLocation(f"no panel at {location!r} takes access {access_id}")
+    if not Access.objects.filter(pk=access_id).exclude(location=location).exists():
+        return False
+    change_access(access_id, location=location, location_chosen_at=clock.now())
+    return True
 
 
 def request_reconcile(access_ids: Iterable[int]) -> int:

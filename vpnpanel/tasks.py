@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from core.turns import at_most
-from vpnpanel import guard, outages, reconciler, services, sync
+from vpnpanel import guard, outages, reconciler, services, spreading, sync
 
 
 @shared_task
@@ -24,6 +24,12 @@ def probe_panels() -> int:
     if back:
         reconcile_due()
     return len(back)
+
+
+@shared_task
+@at_most(1)
+def place_missing() -> int:
+    return spreading.place_missing()
 
 
 @shared_task

@@ -4,6 +4,7 @@ from subscriptions.services.expiry import expire_due, remind_due
 from subscriptions.services.grants import extend_by_staff, give
 from subscriptions.services.holds import ban_customer, disable, enable, unban_customer
 from subscriptions.services.links import COOL_DOWN, replace_own_link, rotate_link
+from subscriptions.services.locations import LocationOffer, choose_location, locations_of
 from subscriptions.services.outages import count_affected, credit_affected, tell_affected, undo_credit
 from subscriptions.services.rules import change_rules
 from subscriptions.services.taking_back import TakeBackPreview, give_back, preview_take_back, take_back
@@ -12,18 +13,21 @@ from subscriptions.services.trials import take_trial
 
 __all__ = [
     "COOL_DOWN",
+    "LocationOffer",
     "TakeBackPreview",
     "Terms",
     "ban_customer",
     "change_rules",
     "count_affected",
     "credit_affected",
+    "choose_location",
     "disable",
     "enable",
     "expire_due",
     "extend_by_staff",
     "give",
     "give_back",
+    "locations_of",
     "preview_take_back",
     "remind_due",
     "renew",

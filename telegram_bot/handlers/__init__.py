@@ -15,6 +15,7 @@ from telegram_bot.handlers import buying
 from telegram_bot.intents import Intent, Kind
 from telegram_bot.numbers import number_in
 from telegram_bot.screens import Shown
+from vpnpanel.errors import NoSuchLocation
 
 Handler = Callable[[User, str], Shown]
 
@@ -77,6 +78,28 @@ def choose_language(customer: User, argument: str) -> Shown:
     return Shown("menu")
 
 
+def choose_location(customer: User, argument: str) -> Shown:
+    """Show the locations, or choose one by a number that stands for it, or any."""
+    offer = subscriptions.locations_of(customer)
+    names = {str(number): name for name, number in offer.locations.items()} if offer else {}
+    names["any"] = ""
+    if offer is None or not argument:
+        return Shown("location")
+    if argument not in names:
+        return Shown("location", "gone")
+    try:
+        subscriptions.choose_location(
+            offer.subscription_id, location=names[argument], actor="customer", customer_id=customer.pk
+        )
+    except NoSuchSubscription:
+        return Shown("location")
+    except NoSuchLocation:
+        return Shown("location", "gone")
+    except TooSoon:
+        return Shown("location", "soon")
+    return Shown("location", "chosen")
+
+
 ACTIONS: dict[str, Handler] = {
     "menu": show_menu,
     "trial": take_trial,
@@ -87,6 +110,7 @@ ACTIONS: dict[str, Handler] = {
     "relink": show("relink"),
     "replace": replace_link,
     "language": choose_language,
+    "location": choose_location,
     "help": show("help"),
     "buy": buying.show_checkout,
     "agree": buying.agree,

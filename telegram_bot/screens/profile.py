@@ -10,6 +10,7 @@ from accounts.models import User
 from notifications.kinds import Button, Rendered
 from referrals import services as referrals
 from subscriptions import messages, status
+from subscriptions import services as subscriptions
 from subscriptions.status import CustomerStatus, State
 from telegram_bot.screens import parts
 
@@ -20,13 +21,16 @@ class Values:
     name: str
     status: CustomerStatus
     invite_link: str
+    has_locations: bool = False
 
 
 def load(customer: User, argument: str) -> Values:
     code = referrals.code_of(customer)
     name = settings.TELEGRAM_BOT_USERNAME
     link = f"https://t.me/{name}?start={referrals.PREFIX}{code}" if name else ""
-    return Values(customer.pk, customer.full_name, status.of(customer), link)
+    offer = subscriptions.locations_of(customer)
+    has_locations = offer is not None and offer.is_choice
+    return Values(customer.pk, customer.full_name, status.of(customer), link, has_locations)
 
 
 def render(values: Values) -> Rendered:
@@ -61,4 +65,5 @@ def _buttons(values: Values) -> tuple[tuple[Button, ...], ...]:
     first = parts.key_button() if values.status.subscription_id else parts.plans_button()
     invite = ((Button(_("📋 Copy the invite link"), copy=values.invite_link),),) if values.invite_link else ()
     orders = Button(_("🧾 My payments"), action="orders")
-    return (*invite, (orders,), (first, parts.menu_button()))
+    location = ((Button(_("🌍 Location"), action="location"),),) if values.has_locations else ()
+    return (*invite, *location, (orders,), (first, parts.menu_button()))

@@ -21,6 +21,7 @@ LONG_ENDED = "panel accounts after the end"
 EXPECTED = {
     "panels: reconcile": 5,
     "panels: probe": 15,
+    "panels: places": 60,
     "panels: full sync": 7200,
     "panels: figures": 900,
     "panels: alert of outages": 60,

@@ -14,7 +14,7 @@ from tests.factories import make_panel
 from tests.vpnpanel.wanted import change, want_access
 from tests.world import PanelWorld
 from vpnpanel import outages, reconciler, services, tasks
-from vpnpanel.models import Access, Panel, PanelAccount, PanelGroup
+from vpnpanel.models import NO_ROOM, Access, Panel, PanelAccount, PanelGroup
 
 
 def live_on(access: Access) -> set[str]:
@@ -254,3 +254,53 @@ def test_race_for_places_on_both_panels_never_overfills_one(panel, second_panel)
     live = PanelAccount.objects.filter(placement__in=PanelAccount.LIVE)
     for each in (panel, second_panel):
         assert live.filter(panel=each).count() == Panel.objects.get(pk=each.pk).load == 3
+
+
+def test_panel_added_later_to_the_groups_gets_the_accounts_in_the_background(
+    panel, second_panel, marzban, second_marzban
+):
+    Panel.objects.filter(pk=second_panel.pk).update(state=Panel.State.CLOSED)
+    everywhere = [want_access(panel_count=0) for _ in range(3)]
+    on_two, on_one = want_access(panel_count=2), want_access()
+    reconciler.reconcile_due()
+    assert tasks.place_missing() == 0
+    Panel.objects.filter(pk=second_panel.pk).update(state=Panel.State.OPEN)
+    assert tasks.place_missing() == 4
+    reconciler.reconcile_due()
+    assert all(live_on(access) == {"nl-1", "de-1"} for access in [*everywhere, on_two])
+    assert live_on(on_one) == {"nl-1"} and tasks.place_missing() == 0
+
+
+def test_panel_taken_out_of_a_group_is_left_once_another_can_take_its_customers(panel, second_panel):
+    second_panel.groups.clear()
+    access = want_access()
+    reconciler.reconcile_due()
+    panel.groups.set([PanelGroup.objects.create(code="best", name="Best")])
+    assert tasks.place_missing() == 0
+    second_panel.groups.set(PanelGroup.objects.filter(code="main"))
+    assert tasks.place_missing() == 1
+    reconciler.reconcile_due()
+    assert live_on(access) == {"de-1"}
+
+
+def test_search_for_missing_places_costs_the_same_for_many_customers(panel, second_panel):
+    costs = []
+    for count in (3, 9):
+        for _ in range(count):
+            want_access(panel_count=0)
+        reconciler.reconcile_due()
+        with CaptureQueriesContext(connections["default"]) as queries:
+            tasks.place_missing()
+        costs.append(len(queries))
+    assert costs[0] == costs[1] <= 6
+
+
+def test_who_finds_no_room_anywhere_is_seen_and_served_once_there_is_some(panel):
+    Panel.objects.update(capacity=1)
+    accesses = [want_access(panel_count=0) for _ in range(2)]
+    reconciler.reconcile_due()
+    waiting = Access.objects.get(error=NO_ROOM)
+    Panel.objects.update(capacity=2)
+    Access.objects.update(next_try_at=clock.now() - timedelta(seconds=1))
+    reconciler.reconcile_due()
+    assert live_on(waiting) == {"nl-1"} and waiting in accesses

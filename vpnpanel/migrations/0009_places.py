@@ -2,6 +2,12 @@
 
 from django.db import migrations, models
 
+from core.schedules import add_interval
+
+
+def add_schedules(apps, schema_editor):
+    add_interval(apps, name="panels: places", task="vpnpanel.tasks.place_missing", seconds=60)
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -9,6 +15,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunPython(add_schedules, migrations.RunPython.noop),
         migrations.AddField(
             model_name="access",
             name="location_chosen_at",

@@ -1,6 +1,6 @@
 """Where access lives: panels, what we want on them, what we saw there."""
 
-from vpnpanel.models.accesses import LATE_AFTER, NAME_LENGTH, Access, PanelAccount
+from vpnpanel.models.accesses import LATE_AFTER, NAME_LENGTH, NO_ROOM, Access, PanelAccount
 from vpnpanel.models.outages import Outage, PanelRules
 from vpnpanel.models.panels import Panel, PanelGroup, require_inbounds, require_web_address
 from vpnpanel.models.strays import StrayAccount
@@ -10,6 +10,7 @@ from vpnpanel.models.usage import AccessUsage
 __all__ = [
     "LATE_AFTER",
     "NAME_LENGTH",
+    "NO_ROOM",
     "Access",
     "AccessUsage",
     "Outage",

@@ -13,6 +13,8 @@ from vpnpanel.models.panels import Panel, PanelGroup
 
 # A change that is not on the panels after this long is worth a look by staff.
 LATE_AFTER = timedelta(seconds=60)
+# What stands in `Access.error` of customers whom no panel takes.
+NO_ROOM = "no panel of its groups is open, answers and has room"
 # Ours are 23 characters long; those taken over from an operator's panel may be longer.
 NAME_LENGTH = 128
 
