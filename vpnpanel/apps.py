@@ -8,12 +8,13 @@ class VpnpanelConfig(AppConfig):
 
     def ready(self) -> None:
         from core import jobs, retention
-        from vpnpanel import checkup, findings, guard, outages, sync, usage
+        from vpnpanel import checkup, findings, guard, outages, strays, sync, usage
         from vpnpanel.messages import register_kinds
 
         jobs.register(checkup.KIND, checkup.step)
         jobs.register(sync.KIND, sync.step)
         jobs.register(guard.KIND, guard.step)
+        jobs.register(strays.KIND, strays.step)
         retention.register("full syncs", sync.remove_runs)
         retention.register("outages", outages.remove_outages)
         register_kinds()

@@ -37,3 +37,7 @@ class NoSuchLocation(ShopError):
 
 class NothingHeld(ShopError):
     """What was to be decided on is decided, or settled otherwise."""
+
+
+class NotForAdoption(ShopError):
+    """An account in quarantine cannot be dealt with like this: the message says why."""

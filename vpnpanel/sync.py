@@ -13,10 +13,10 @@ from typing import Any
 
 from core import clock, jobs
 from core.jobs import Step
-from core.models import Job
+from core.models import Installation, Job
 from core.retention import BATCH, delete_in_batches
 from core.services import require_installation
-from vpnpanel import backlog, findings
+from vpnpanel import backlog, findings, strays
 from vpnpanel.comparing import Piece, take_piece
 from vpnpanel.connections import driver_for
 from vpnpanel.drivers.base import Observed, Page
@@ -53,6 +53,7 @@ class Tally:
     returned: int = 0
     relimited: int = 0
     held: int = 0
+    strays: int = 0
     unreadable: int = 0
     findings_left_out: int = 0
 
@@ -68,7 +69,7 @@ def sync_panels(asked_by: str = "schedule") -> int:
 
 def step(job: Job) -> Step:
     """Read the next pages of a panel for about ten seconds. Safe to repeat. Raises PanelError."""
-    require_installation()
+    installation = require_installation()
     panel = Panel.objects.get(pk=int(job.subject))
     if panel.state == Panel.State.OFF:
         raise PanelRefused("the panel is switched off")
@@ -76,7 +77,7 @@ def step(job: Job) -> Step:
     run = SyncRun.objects.get(pk=tally.run)
     run.panel = panel
     try:
-        total, is_last = _read_pages(run, tally)
+        total, is_last = _read_pages(run, installation, tally)
     except PanelError as failed:
         _keep(tally, error=str(failed))
         raise
@@ -86,7 +87,7 @@ def step(job: Job) -> Step:
     return Step(cursor=vars(tally), done=tally.offset, total=total, is_last=is_last, result=result)
 
 
-def _read_pages(run: SyncRun, tally: Tally) -> tuple[int, bool]:
+def _read_pages(run: SyncRun, installation: Installation, tally: Tally) -> tuple[int, bool]:
     """Take in pages from where the tally stands; return the panel's total and whether that was all."""
     give_up_at = time.monotonic() + STEP_SECONDS
     driver = driver_for(run.panel)
@@ -95,7 +96,7 @@ def _read_pages(run: SyncRun, tally: Tally) -> tuple[int, bool]:
         while True:
             began_at = clock.now()
             page = next(pages)
-            take_page(run, page, began_at, tally)
+            take_page(run, installation, page, began_at, tally)
             tally.offset = min(tally.offset + driver.page_size, page.total)
             if page.is_last or time.monotonic() > give_up_at:
                 return page.total, page.is_last
@@ -103,14 +104,18 @@ def _read_pages(run: SyncRun, tally: Tally) -> tuple[int, bool]:
         driver.close()
 
 
-def take_page(run: SyncRun, page: Page, began_at: datetime, tally: Tally) -> None:
+def take_page(run: SyncRun, installation: Installation, page: Page, began_at: datetime, tally: Tally) -> None:
     """Keep what a page shows of our accounts, and mark the accesses that want something else."""
     tally.calls += page.calls
     for some in _pieces(page.accounts):
         piece = take_piece(run.panel, run, {each.name: each for each in some}, began_at)
         _count(piece, began_at, tally)
+        foreign = [each for each in some if each.name not in piece.own]
+        strange = Found(new=strays.notice(run, installation, foreign, began_at))
+        _write_down(strange, tally)
         tally.accounts += len(piece.own)
-        tally.foreign += sum(each.name not in piece.own for each in some)
+        tally.foreign += len(foreign)
+        tally.strays += len(strange.new)
     _note_unreadable(run, page, tally)
     _keep(tally)
 
@@ -158,6 +163,7 @@ def _finish(run: SyncRun, tally: Tally) -> None:
         _take_missing(run, keys[start : start + BATCH], tally)
     if not run.panel.holds_changes:
         findings.settle_all(run.panel)
+    strays.note_gone(run.panel, before=run.started_at)
     _keep(tally, finished_at=now, error="")
     Panel.objects.filter(pk=run.panel_id).update(synced_at=now)
 

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from core import clock, jobs
 from core.models import Job
+from core.services import require_installation
 from tests.vpnpanel.syncing import as_owner, is_dirty, run_sync
 from tests.vpnpanel.wanted import account_of, call, change, plan_for, want_access
 from vpnpanel import reconciler, sync, tasks
@@ -158,7 +159,7 @@ def look(panel, observed: Observed, began_at: datetime) -> sync.Tally:
     """Let a full sync come by a page that was asked for at that time."""
     run = SyncRun.objects.create(panel=panel)
     tally = sync.Tally(run=run.pk)
-    sync.take_page(run, Page((observed,), 1, True), began_at, tally)
+    sync.take_page(run, require_installation(), Page((observed,), 1, True), began_at, tally)
     return tally
 
 

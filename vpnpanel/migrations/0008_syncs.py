@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="syncrun",
             name="strays",
-            field=models.PositiveIntegerField(default=0, verbose_name="unclear whose"),
+            field=models.PositiveIntegerField(default=0, verbose_name="new in quarantine"),
         ),
         migrations.AddField(
             model_name="syncrun",

@@ -24,7 +24,7 @@ class SyncRun(models.Model):
     drifted = models.PositiveIntegerField(_("drifted"), default=0)
     missing = models.PositiveIntegerField(_("missing"), default=0)
     returned = models.PositiveIntegerField(_("came back"), default=0)
-    strays = models.PositiveIntegerField(_("unclear whose"), default=0)
+    strays = models.PositiveIntegerField(_("new in quarantine"), default=0)
     unreadable = models.PositiveIntegerField(_("unreadable"), default=0)
     # Limits that follow traffic used elsewhere: our own arithmetic, nobody's doing.
     relimited = models.PositiveIntegerField(_("limits to follow"), default=0)
