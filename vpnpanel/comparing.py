@@ -12,6 +12,7 @@ from typing import Any
 from django.db import transaction
 
 from core import clock
+from core.rows import update_each
 from vpnpanel import findings, usage
 from vpnpanel.drivers.base import Observed
 from vpnpanel.findings import Found
@@ -111,8 +112,8 @@ def _take_in(
         total = used.get(row.access_id, 0) + row.used_bytes - used_before
         if found := differences(Wish(row.access, row, panel, total, now), observed):
             differing.append(_Difference(row, Kind.DRIFT, found, is_own_arithmetic(found, limit_before)))
-    PanelAccount.objects.bulk_update(changed, FIELDS)
-    PanelAccount.objects.bulk_update(moved, sorted(TRAFFIC))
+    update_each(changed, FIELDS)
+    update_each(moved, sorted(TRAFFIC))
     usage.note_growth(growth, at=began_at)
     return differing
 
