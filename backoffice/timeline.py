@@ -62,6 +62,7 @@ TOLD = {
     "outage_told": gettext_lazy("there was an outage"),
     "outage_credited": gettext_lazy("days were given for an outage"),
     "outage_credit_undone": gettext_lazy("days for an outage were taken back"),
+    "never_connected": gettext_lazy("help to connect was offered"),
     "customer_banned": gettext_lazy("access is closed"),
     "customer_unbanned": gettext_lazy("access is open again"),
     "payment_link": gettext_lazy("the link to pay is ready"),

@@ -7,10 +7,13 @@ class SubscriptionsConfig(AppConfig):
     verbose_name = _("Subscriptions")
 
     def ready(self) -> None:
+        from core import retention
         from subscriptions import outage_messages
         from subscriptions.messages import register_kinds
+        from subscriptions.services.devices import UNSEEN_RULE, release_unseen
         from subscriptions.services.outages import register_jobs
 
         register_kinds()
         outage_messages.register_kinds()
         register_jobs()
+        retention.register(UNSEEN_RULE, release_unseen)

@@ -36,6 +36,14 @@ class OutageSettled(InvalidTransition):
     """What was asked for an outage was done before, or there is nothing to do it with."""
 
 
+class NoSuchDevice(ShopError):
+    """There is no such device, or it is somebody else's."""
+
+
+class TooManyRemovals(InvalidTransition):
+    """The customer has removed as many devices today as they may."""
+
+
 class NoTrial(InvalidTransition):
     """There is no trial for this customer: none is offered, or they hold a subscription already."""
 

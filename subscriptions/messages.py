@@ -30,6 +30,7 @@ def register_kinds() -> None:
     kinds.register("subscription_expired", _expired, _still(_is_over))
     kinds.register("subscription_disabled", _disabled, _still(_is_disabled))
     kinds.register("subscription_enabled", _enabled, _still(_is_live))
+    kinds.register("never_connected", _never_connected, _still(_has_not_connected))
     kinds.register("customer_banned", _banned, lambda user, _: user.is_banned)
     kinds.register("customer_unbanned", _unbanned, lambda user, _: not user.is_banned)
 
@@ -74,6 +75,11 @@ def _is_disabled(subscription: Subscription, user: User, context: Context) -> bo
 def _ends_then(subscription: Subscription, user: User, context: Context) -> bool:
     is_same = subscription.expires_at == datetime.fromisoformat(context["ends"])
     return is_same and _is_live(subscription, user, context)
+
+
+def _has_not_connected(subscription: Subscription, user: User, context: Context) -> bool:
+    has_connected = subscription.first_fetched_at or subscription.access.first_used_at
+    return not has_connected and _is_live(subscription, user, context)
 
 
 def _is_over(subscription: Subscription, user: User, context: Context) -> bool:
@@ -137,6 +143,17 @@ def _expired(user: User, context: Context) -> Rendered:
         _("Your subscription has ended"),
         _("VPN is switched off. Renew and the same link works again."),
         Button(_("💳 Plans"), action="plans"),
+    )
+
+
+def _never_connected(user: User, context: Context) -> Rendered:
+    text = _("You have paid, and no device has connected yet. It takes two minutes; we show you how.")
+    return _note(
+        "👋",
+        _("Do you need help to connect?"),
+        text,
+        Button(_("📱 How to connect"), action="connect"),
+        Button(_("💬 Help"), action="help"),
     )
 
 

@@ -20,7 +20,6 @@ from subscriptions import catalogue, qr
 from subscriptions.contacts import bot_url, support_url
 from subscriptions.models import ClientApp, Conditions, Subscription
 from subscriptions.status import CustomerStatus, Reading, State
-from subscriptions.tokens import hash_of
 
 GIB = 2**30
 TONES = {State.ACTIVE: "good", State.PENDING: "wait", State.EXHAUSTED: "warn"}
@@ -61,19 +60,12 @@ def render_unknown(request: HttpRequest) -> HttpResponse:
         return _page(request, "unknown", 404, {"bot_url": bot_url()}, language)
 
 
-def render_import(request: HttpRequest, code: str, token: str) -> HttpResponse:
-    """Return the page whose button hands the link to the app `code`. Two queries, nothing written."""
-    subscription = (
-        Subscription.objects.filter(token_hash=hash_of(token))
-        .select_related("user")
-        .only("user__language")
-        .first()
-    )
-    offers = catalogue.find(code) if subscription is not None else []
-    if subscription is None or not offers:
+def render_import(request: HttpRequest, subscription: Subscription, code: str) -> HttpResponse:
+    """Return the page whose button hands the link to the app `code`. One query, nothing written."""
+    offers = catalogue.find(code)
+    if not offers:
         return render_unknown(request)
-    link = f"{settings.PUBLIC_BASE_URL}/s/{token}"
-    return _import_page(request, offers[0].app, offers, link, subscription.user.language)
+    return _import_page(request, offers[0].app, offers, subscription.link, subscription.user.language)
 
 
 def render_preview(request: HttpRequest, app: ClientApp, link: str) -> HttpResponse:

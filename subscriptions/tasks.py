@@ -11,3 +11,15 @@ def expire_due() -> int:
     expired = services.expire_due()
     services.remind_due()
     return expired
+
+
+@shared_task
+def note_seen(apps: list[tuple[int, str]], devices: list[tuple[int, list[str]]]) -> int:
+    """Write down which apps and devices a process of the web role has seen; returns how many."""
+    return services.write_seen(apps, devices)
+
+
+@shared_task
+def hint_unconnected() -> int:
+    """Ask customers who paid and never connected whether they need help; returns how many."""
+    return services.hint_unconnected()

@@ -11,6 +11,9 @@ from core.addresses import client_address
 from core.rates import Rate
 from subscriptions import feeds, pages, status
 from subscriptions.feeds import Found
+from subscriptions.services.devices import Refusal, admit
+from subscriptions.services.sightings import note_fetch
+from subscriptions.status import State
 
 # Many customers share one address at their provider's, so it counts only what is no link of ours.
 UNKNOWN_PER_MINUTE = 60
@@ -43,13 +46,23 @@ def feed(request: HttpRequest, token: str) -> HttpResponse:
 @require_safe
 def open_app(request: HttpRequest, code: str, token: str) -> HttpResponse:
     """Show the page that hands a customer's link to an app: Telegram's buttons open web addresses only."""
-    return pages.render_import(request, code, token)
+    found = feeds.find(token, for_page=True)
+    if seconds := _seconds_to_wait(request, found):
+        return _guarded(_too_often(seconds))
+    if found is None:
+        return pages.render_unknown(request)
+    return pages.render_import(request, found.subscription, code)
 
 
 def _document(
     request: HttpRequest, found: Found, reading: status.Reading, wanted: feeds.Wanted
 ) -> HttpResponse:
-    document = feeds.make(found, reading, wanted)
+    refusal = Refusal.NONE
+    if reading.state == State.ACTIVE:
+        refusal = admit(found.subscription, feeds.device_of(request))
+    if not refusal and not feeds.is_preview(request):
+        note_fetch(found.subscription, feeds.app_of(request))
+    document = feeds.make(found, reading, wanted, refusal)
     etag = f'"{document.mark}"'
     whole = HttpResponse(document.text, content_type=document.content_type)
     response = get_conditional_response(request, etag=etag, response=whole) or whole

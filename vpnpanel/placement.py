@@ -214,7 +214,7 @@ def _work(access: Access, account: PanelAccount, *, note: str, now: datetime, us
             traffic_limit=limit_on_panel(access, account, used),
             note=note,
             credentials=Credentials.read(account.credentials),
-            devices=access.devices,
+            devices=access.devices if access.enforces_devices else 0,
         ),
     )
 

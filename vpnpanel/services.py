@@ -37,6 +37,7 @@ TERMS = frozenset(
         "is_gone",
         "announce",
         "panel_count",
+        "enforces_devices",
         "location",
         "location_chosen_at",
     }
@@ -51,6 +52,7 @@ def open_access(
     devices: int,
     groups: Iterable[PanelGroup],
     panel_count: int = 1,
+    enforces_devices: bool = False,
     announce: bool = True,
 ) -> Access:
     """Want an account for the customer on a panel of `groups`; tell them once it works if `announce`."""
@@ -60,6 +62,7 @@ def open_access(
         traffic_limit=traffic_limit,
         devices=devices,
         panel_count=panel_count,
+        enforces_devices=enforces_devices,
         announce=announce,
         changed_at=clock.now(),
     )

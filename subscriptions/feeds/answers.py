@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db.models import Subquery
 from django.db.models.functions import JSONObject
+from django.utils import translation
 from django.utils.http import content_disposition_header
 
 from subscriptions.contacts import support_url
 from subscriptions.feeds.bodies import body
 from subscriptions.feeds.formats import Wanted
-from subscriptions.models import Subscription, SubscriptionRules
+from subscriptions.feeds.signs import refused
+from subscriptions.models import Conditions, Subscription, SubscriptionRules
+from subscriptions.services.devices import Refusal
 from subscriptions.status import Reading, State
 from subscriptions.tokens import hash_of
 
@@ -25,9 +28,13 @@ COLUMNS = (
     "is_disabled",
     "expires_at",
     "token_hash",
+    "device_mode",
+    "first_fetched_at",
+    "last_fetched_at",
     "user__language",
     "user__banned_at",
     "access__traffic_limit",
+    "access__devices",
     "access__generation",
     "access__key_epoch",
 )
@@ -70,14 +77,15 @@ def find(token: str, *, for_page: bool = False) -> Found | None:
     return Found(subscription, SubscriptionRules(**(subscription.rules or {})))
 
 
-def make(found: Found, reading: Reading, wanted: Wanted) -> Document:
-    """Return the document of a reading. No query.
+def make(found: Found, reading: Reading, wanted: Wanted, refusal: Refusal = Refusal.NONE) -> Document:
+    """Return the document of a reading, or why the device that asks is refused it. No query.
 
     Where nothing can be served, its entries are no servers: their names say why, in the customer's language.
     """
     language = found.subscription.user.language
-    made = body(wanted, reading, language)
-    return Document(made.text, made.content_type, made.mark, _headers(found, reading, language))
+    made = body(wanted, reading, language, refusal)
+    headers = _headers(found, reading, language) | _device_headers(found.subscription, refusal, language)
+    return Document(made.text, made.content_type, made.mark, headers)
 
 
 def _headers(found: Found, reading: Reading, language: str) -> dict[str, str]:
@@ -97,6 +105,21 @@ def _headers(found: Found, reading: Reading, language: str) -> dict[str, str]:
         headers["support-url"] = support
     if announcement := found.rules.announcement_in(language):
         headers["announce"] = _encoded(announcement)
+    return headers
+
+
+def _device_headers(subscription: Subscription, refusal: Refusal, language: str) -> dict[str, str]:
+    """Return what apps read of a limit of devices; v2RayTun knows the last one only."""
+    if subscription.device_mode == Conditions.DeviceMode.OFF:
+        return {}
+    headers = {"x-hwid-active": "true"}
+    if refusal == Refusal.UNTOLD:
+        headers["x-hwid-not-supported"] = "true"
+    if refusal == Refusal.FULL:
+        headers |= {"x-hwid-max-devices-reached": "true", "x-hwid-limit": "true"}
+    if refusal:
+        with translation.override(language):
+            headers["announce"] = _encoded(". ".join(refused(refusal)))
     return headers
 
 

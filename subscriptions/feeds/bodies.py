@@ -13,7 +13,8 @@ from core import keeping
 from subscriptions.feeds import mihomo, sing_box, xray
 from subscriptions.feeds.formats import Format, Wanted
 from subscriptions.feeds.merging import merged
-from subscriptions.feeds.signs import reasons, signs, unfit
+from subscriptions.feeds.signs import reasons, refused, signs, unfit
+from subscriptions.services.devices import Refusal
 from subscriptions.status import Reading, State
 from vpnpanel.nodes import Node
 
@@ -32,12 +33,15 @@ class Body:
     mark: str
 
 
-def body(wanted: Wanted, reading: Reading, language: str) -> Body:
-    """Return the document of a reading, in the customer's language. No query.
+def body(wanted: Wanted, reading: Reading, language: str, refusal: Refusal = Refusal.NONE) -> Body:
+    """Return the document of a reading in the customer's language, or why the device gets none. No query.
 
     The list costs less to make than to look up, so it is not kept.
     """
-    if wanted.format == Format.LIST:
+    if refusal:
+        with translation.override(language):
+            text = _written(wanted, signs(refused(refusal), wanted.format)) or ""
+    elif wanted.format == Format.LIST:
         text = _made(wanted, reading, language)
     else:
         key = _key(wanted, reading, language)

@@ -3,6 +3,7 @@
 from django.utils.translation import gettext as _
 
 from subscriptions.feeds.formats import Format
+from subscriptions.services.devices import Refusal
 from subscriptions.status import State
 from vpnpanel.nodes import Node
 from vpnpanel.sharelinks import read, renamed
@@ -31,6 +32,13 @@ def reasons(state: State) -> tuple[str, ...]:
             return _("Subscription is switched off"), _("Write to support")
         case _:
             return _("Access is closed"), _("Write to support")
+
+
+def refused(refusal: Refusal) -> tuple[str, ...]:
+    """Return why this device gets nothing though others may."""
+    if refusal == Refusal.FULL:
+        return _("Too many devices"), _("Remove one in the bot")
+    return _("This app is not supported"), _("Choose another in the bot")
 
 
 def unfit() -> tuple[str, ...]:

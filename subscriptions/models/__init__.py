@@ -1,6 +1,7 @@
 """What customers hold, on which terms, and the grants that moved its end."""
 
 from subscriptions.models.apps import AppPlace, ClientApp, Platform
+from subscriptions.models.devices import Device
 from subscriptions.models.grants import Grant, TakeBack
 from subscriptions.models.plans import MOST_DAYS, Conditions, Plan
 from subscriptions.models.rules import SubscriptionRules
@@ -11,6 +12,7 @@ __all__ = [
     "AppPlace",
     "ClientApp",
     "Conditions",
+    "Device",
     "Grant",
     "Plan",
     "Platform",

@@ -31,6 +31,13 @@ class SubscriptionRules(models.Model):
         help_text=_("How often one link may be fetched; more is told to come back later."),
     )
 
+    device_removals = models.PositiveSmallIntegerField(
+        _("devices a customer may remove a day"),
+        default=5,
+        validators=[MaxValueValidator(100)],
+        help_text=_("Else one link would serve a crowd in turns. Staff may always."),
+    )
+
     class Meta:
         verbose_name = _("rules for links")
         verbose_name_plural = _("rules for links")

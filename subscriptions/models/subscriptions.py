@@ -36,6 +36,12 @@ class Subscription(Conditions):
     token = EncryptedTextField(editable=False)
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     link_changed_at = models.DateTimeField(_("link replaced"), null=True, editable=False)
+    first_fetched_at = models.DateTimeField(_("first fetched by an app"), null=True, editable=False)
+    last_fetched_at = models.DateTimeField(_("last fetched by an app"), null=True, editable=False)
+    last_app = models.CharField(_("app"), max_length=128, blank=True, editable=False)
+    hinted_at = models.DateTimeField(
+        null=True, editable=False, help_text="When the customer was asked whether they need help to connect."
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
@@ -43,7 +49,12 @@ class Subscription(Conditions):
         verbose_name_plural = _("subscriptions")
         ordering = ["-id"]
         indexes = [
-            models.Index(fields=["expires_at"], condition=Q(state="active"), name="subscription_to_expire")
+            models.Index(fields=["expires_at"], condition=Q(state="active"), name="subscription_to_expire"),
+            models.Index(
+                fields=["created_at"],
+                condition=Q(state="active", first_fetched_at__isnull=True),
+                name="subscription_not_connected",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,5 +1,6 @@
 """Verbs over what customers hold. Each locks the customer, changes one customer, and may be repeated."""
 
+from subscriptions.services.devices import forget_devices, remove_device
 from subscriptions.services.expiry import expire_due, remind_due
 from subscriptions.services.grants import extend_by_staff, give
 from subscriptions.services.holds import ban_customer, disable, enable, unban_customer
@@ -7,9 +8,11 @@ from subscriptions.services.links import COOL_DOWN, replace_own_link, rotate_lin
 from subscriptions.services.locations import LocationOffer, choose_location, locations_of
 from subscriptions.services.outages import count_affected, credit_affected, tell_affected, undo_credit
 from subscriptions.services.rules import change_rules
+from subscriptions.services.sightings import write_seen
 from subscriptions.services.taking_back import TakeBackPreview, give_back, preview_take_back, take_back
 from subscriptions.services.terms import Terms, renew, start, terms_of
 from subscriptions.services.trials import take_trial
+from subscriptions.services.unconnected import hint_unconnected, never_connected
 
 __all__ = [
     "COOL_DOWN",
@@ -25,11 +28,15 @@ __all__ = [
     "enable",
     "expire_due",
     "extend_by_staff",
+    "forget_devices",
     "give",
     "give_back",
+    "hint_unconnected",
     "locations_of",
+    "never_connected",
     "preview_take_back",
     "remind_due",
+    "remove_device",
     "renew",
     "replace_own_link",
     "rotate_link",
@@ -40,4 +47,5 @@ __all__ = [
     "terms_of",
     "unban_customer",
     "undo_credit",
+    "write_seen",
 ]

@@ -12,7 +12,7 @@ from accounts.models import User
 from core import clock
 from core.clock import DAY
 from subscriptions.errors import SourceTaken, TooFarAhead
-from subscriptions.models import MOST_DAYS, Grant, Plan, Subscription, TakeBack
+from subscriptions.models import MOST_DAYS, Conditions, Grant, Plan, Subscription, TakeBack
 from subscriptions.services import queue
 from subscriptions.services.state import REMIND_BEFORE, lock, move_end, note, whole_second
 from subscriptions.tokens import fresh_token, hash_of
@@ -135,6 +135,7 @@ def open_subscription(customer: User, terms: Terms, *, source: str, actor: str) 
         devices=terms.devices,
         groups=groups_of(terms.group_ids, terms.plan_id),
         panel_count=terms.conditions.get("panel_count", 1),
+        enforces_devices=terms.conditions.get("device_mode") == Conditions.DeviceMode.STRICT,
         announce=True,
     )
     if customer.is_banned:
@@ -184,6 +185,7 @@ def change_terms(subscription: Subscription, grant: Grant) -> dict[str, Any]:
         "devices": devices,
         "groups": groups_of(grant.group_ids, grant.plan_id),
         "panel_count": grant.panel_count,
+        "enforces_devices": grant.device_mode == Conditions.DeviceMode.STRICT,
     }
 
 

@@ -30,6 +30,11 @@ class Access(Claimable):
         _("traffic limit, bytes"), default=0, help_text=_("0: no limit.")
     )
     devices = models.PositiveSmallIntegerField(_("devices"), default=0, help_text=_("0: no limit."))
+    enforces_devices = models.BooleanField(
+        _("panels count devices"),
+        default=False,
+        help_text=_("Panels that can count who is connected at once keep to the number of devices."),
+    )
     is_enabled = models.BooleanField(_("enabled"), default=True)
     is_gone = models.BooleanField(
         _("removed"), default=False, help_text=_("Its accounts are to be deleted from the panels.")
