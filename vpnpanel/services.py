@@ -159,13 +159,17 @@ def used_bytes(access_ids: Iterable[int]) -> dict[int, int]:
 
 
 @transaction.atomic
-def register_panel(*, name: str, base_url: str, username: str, password: str, group: str = "main") -> Panel:
-    """Have a Marzban panel by this name, open for sale to the plans of `group`.
+def register_panel(
+    *, name: str, base_url: str, username: str, password: str, group: str = "main", **fields: Any
+) -> Panel:
+    """Have a panel by this name, open for sale to the plans of `group`; Marzban unless `fields` name a kind.
 
     Safe to repeat: address and credentials follow; what staff set on a known panel stays.
     """
     access = {"base_url": base_url.rstrip("/"), "username": username, "password": password}
-    panel, is_new = Panel.objects.update_or_create(name=name, defaults=access)
+    panel, is_new = Panel.objects.update_or_create(
+        name=name, defaults=access, create_defaults=access | fields
+    )
     if is_new:
         panel.groups.add(PanelGroup.objects.get(code=group))
     return panel

@@ -13,8 +13,8 @@ PASSWORD = "xui-sandbox-password"
 TOKEN = "xui-sandbox-token-0123456789abcdef0123456789abcd"
 BASE_PATH = "/xui-sandbox/"
 PLACES = {
-    "xui": ("nl2", "🇳🇱 Rotterdam"),
-    "xui2": ("fi1", "🇫🇮 Helsinki"),
+    "xui": ("fi1", "🇫🇮 Helsinki"),
+    "xui2": ("nl2", "🇳🇱 Rotterdam"),
     "xui3": ("se1", "🇸🇪 Stockholm"),
 }
 

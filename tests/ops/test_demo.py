@@ -105,8 +105,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
 
 def test_every_address_answers(demo):
     addresses = demo.addresses()
-    assert set(addresses) == {"web", "admin", "sandbox", "telegram_api", "marzban", "yookassa"}
-    for name in ("admin", "sandbox", "marzban"):
+    assert set(addresses) == {"web", "admin", "sandbox", "telegram_api", "marzban", "xui", "yookassa"}
+    for name in ("admin", "sandbox", "marzban", "xui"):
         assert requests.get(addresses[name], timeout=10).status_code == 200, name
     assert requests.get(f"{addresses['web']}/healthz", timeout=10).status_code == 200
     assert requests.get(f"{addresses['web']}/readyz", timeout=10).json()["ready"] is True
@@ -184,8 +184,13 @@ def test_customer_buys_a_plan_at_once(demo):
     page = shopper.pay_page()
     assert page.startswith(demo.addresses()["yookassa"])
     requests.post(page, data={"action": "pay", "method": "bank_card"}, timeout=10).raise_for_status()
-    accounts = f"{demo.addresses()['sandbox']}/panels/marzban/_emu/users"
-    wait_for(lambda: any(user["can_connect"] for user in requests.get(accounts, timeout=10).json()), 30, demo)
+    panels = [f"{demo.addresses()['sandbox']}/panels/{name}/_emu/users" for name in ("marzban", "xui")]
+
+    def lets_in() -> bool:
+        users = [user for panel in panels for user in requests.get(panel, timeout=10).json()]
+        return any(user["can_connect"] for user in users)
+
+    wait_for(lets_in, 30, demo)
 
 
 def test_second_demo_of_the_folder_is_refused(demo):

@@ -1,9 +1,10 @@
-"""Brings the demo's database to where a newcomer can look around: tables, plans, a panel, a till, staff.
+"""Brings the demo's database to where a newcomer can look around: tables, plans, panels, a till, staff.
 
 Import it only once Django is set up.
 """
 
 import secrets
+from typing import Any
 
 from django.core.management import call_command
 
@@ -12,24 +13,42 @@ from accounts.services import give_staff_access
 from billing import services as billing
 from billing.models import ProviderAccount
 from core.services import claim_installation
+from vpnpanel.models import Panel
 from vpnpanel.services import register_panel
 
 STAFF_NAME = "admin"
-# What the sandbox's Marzban starts with: an administrator of the shop's own, not the panel's root.
-PANEL = {"name": "Demo panel", "username": "shop", "password": "shop-sandbox-password"}
+# What the sandbox's panels start with. Marzban has an administrator of the shop's own, not the panel's root.
+MARZBAN = {
+    "name": "Demo panel",
+    "username": "shop",
+    "password": "shop-sandbox-password",
+    "location": "🇳🇱 Amsterdam",
+}
+XUI: dict[str, Any] = {
+    "name": "Demo 3x-ui",
+    "kind": Panel.Kind.XUI,
+    "username": "owner",
+    "password": "xui-sandbox-password",
+    "token": "xui-sandbox-token-0123456789abcdef0123456789abcd",
+    "inbounds": {"vless": ["inbound-443"], "trojan": ["inbound-2083"]},
+    "location": "🇫🇮 Helsinki",
+}
+XUI_BASE_PATH = "/xui-sandbox"
 
 # The shop the sandbox's YooKassa knows from the start.
 TILL = {"remote_account": "100500", "secret": "test_sandbox_secret", "is_test": True}
 
 
-def prepare_database(*, panel_url: str) -> str | None:
+def prepare_database(*, panel_url: str, xui_url: str = "") -> str | None:
     """Migrate and load what is missing; return the new staff user's password, or None if there was one.
 
-    Safe to repeat: what staff changed since the first start stays as it is; only the panel's address follows.
+    Safe to repeat: what staff changed since the first start stays; only the panels' addresses follow.
     """
     call_command("migrate", verbosity=0, interactive=False)
     claim_installation()
-    register_panel(**PANEL, base_url=panel_url)
+    register_panel(**MARZBAN, base_url=panel_url)
+    if xui_url:
+        register_panel(**XUI, base_url=f"{xui_url}{XUI_BASE_PATH}")
     return None if User.objects.filter(username=STAFF_NAME).exists() else new_password()
 
 

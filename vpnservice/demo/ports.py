@@ -4,8 +4,8 @@ import socket
 from collections.abc import Callable
 
 FIRST_PORT = 8000
-# From the first port; the numbers end in what most people expect of each (8000, 8081 to 8085).
-OFFSETS = {"web": 0, "sandbox": 81, "telegram_api": 82, "marzban": 83, "yookassa": 85}
+# From the first port; the numbers end in what most people expect of each (8000, 8081 to 8086).
+OFFSETS = {"web": 0, "sandbox": 81, "telegram_api": 82, "marzban": 83, "yookassa": 85, "xui": 86}
 TRIES = 200
 
 

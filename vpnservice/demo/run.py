@@ -110,7 +110,8 @@ class Demo:
 
         self._say("Preparing the database...")
         try:
-            return prepare_database(panel_url=address(self._ports["marzban"]))
+            marzban, xui = (address(self._ports[name]) for name in ("marzban", "xui"))
+            return prepare_database(panel_url=marzban, xui_url=xui)
         finally:
             connections.close_all()
 
@@ -136,6 +137,7 @@ class Demo:
             "sandbox": address(self._ports["sandbox"]),
             "telegram_api": address(self._ports["telegram_api"]),
             "marzban": address(self._ports["marzban"]),
+            "xui": address(self._ports["xui"]),
             "yookassa": address(self._ports["yookassa"]),
         }
 
@@ -146,6 +148,7 @@ class Demo:
             ("Chat", addresses["sandbox"], "be a customer: pick one, press Start, pay with pretend money"),
             ("Admin", addresses["admin"], f"user admin, {f'password {password}' if password else known}"),
             ("Panel", addresses["marzban"], "what the pretend Marzban serves"),
+            ("Panel", addresses["xui"], "what the pretend 3x-ui serves"),
             ("Logs", str(self._state.logs), ""),
         ]
         width = max(len(where) for _, where, _ in rows)
