@@ -31,6 +31,9 @@ def register_kinds() -> None:
     kinds.register("subscription_disabled", _disabled, _still(_is_disabled))
     kinds.register("subscription_enabled", _enabled, _still(_is_live))
     kinds.register("never_connected", _never_connected, _still(_has_not_connected))
+    kinds.register("traffic_80", _traffic_80, _still(_is_nearly_used))
+    kinds.register("traffic_100", _traffic_100, _still(_is_used_up))
+    kinds.register("limit_changed", _limit_changed, _still(_has_that_limit))
     kinds.register("customer_banned", _banned, lambda user, _: user.is_banned)
     kinds.register("customer_unbanned", _unbanned, lambda user, _: not user.is_banned)
 
@@ -84,6 +87,21 @@ def _has_not_connected(subscription: Subscription, user: User, context: Context)
 
 def _is_over(subscription: Subscription, user: User, context: Context) -> bool:
     return subscription.state == Subscription.State.EXPIRED and not user.is_banned
+
+
+def _has_that_limit(subscription: Subscription, user: User, context: Context) -> bool:
+    is_same = subscription.access.traffic_limit == context["limit"]
+    return is_same and _is_live(subscription, user, context)
+
+
+def _is_nearly_used(subscription: Subscription, user: User, context: Context) -> bool:
+    reading = status.read(subscription, user, now=clock.now())
+    is_left = reading.period_used < reading.period_limit
+    return is_left and _has_that_limit(subscription, user, context)
+
+
+def _is_used_up(subscription: Subscription, user: User, context: Context) -> bool:
+    return status.read(subscription, user, now=clock.now()).state == status.State.EXHAUSTED
 
 
 def _access_ready(user: User, context: Context) -> Rendered:
@@ -155,6 +173,48 @@ def _never_connected(user: User, context: Context) -> Rendered:
         Button(_("📱 How to connect"), action="connect"),
         Button(_("💬 Help"), action="help"),
     )
+
+
+def _traffic_80(user: User, context: Context) -> Rendered:
+    subscription = _find(context)
+    reading = status.read(subscription, user, now=clock.now())
+    left = _("%(left)s of %(limit)s are left.") % {
+        "left": shown_size(reading.period_limit - reading.period_used),
+        "limit": shown_size(reading.period_limit),
+    }
+    return _note("📊", _("Most of your traffic is used"), f"{left} {_comes_next(subscription)}", *_more())
+
+
+def _traffic_100(user: User, context: Context) -> Rendered:
+    text = f"{_('VPN does not let you through until there is more.')} {_comes_next(_find(context))}"
+    return _note("🪫", _("Your traffic is used up"), text, *_more())
+
+
+def _limit_changed(user: User, context: Context) -> Rendered:
+    subscription = _find(context)
+    limit = shown_size(subscription.period_limit) if subscription.period_limit else _("no limit")
+    text = _("From now on: %(limit)s.") % {"limit": limit}
+    if subscription.own_limit is not None:
+        text += " " + _("It stays when you renew.")
+    return _note(
+        "📊", _("Your traffic limit was changed"), text, Button(_("👤 My profile"), action="profile")
+    )
+
+
+def _comes_next(subscription: Subscription) -> str:
+    """Say when traffic starts anew, or what brings more."""
+    if subscription.resets_at is not None:
+        return _("New traffic comes on %(time)s.") % {"time": shown_time(subscription.resets_at)}
+    return _("Renew or choose another plan to get more.")
+
+
+def _more() -> tuple[Button, ...]:
+    return Button(_("💳 Plans"), action="plans"), Button(_("👤 My profile"), action="profile")
+
+
+def shown_size(size: int) -> str:
+    """Return bytes as people read them, in gigabytes of 2**30 bytes."""
+    return _("%(size)s GB") % {"size": formats.number_format(round(size / 2**30, 2), use_l10n=True)}
 
 
 def _disabled(user: User, context: Context) -> Rendered:

@@ -105,7 +105,7 @@ def _context(request: HttpRequest, subscription: Subscription, reading: Reading)
         "plan": subscription.plan.name,
         "time_left": CustomerStatus(reading.state, time_left=left).time_left_text if left else "",
         "ends": formats.date_format(timezone.localtime(subscription.expires_at), "j E Y, H:i"),
-        "traffic": _traffic(reading.used_bytes, subscription.access.traffic_limit),
+        "traffic": _traffic(reading.period_used, reading.period_limit),
         "is_held": is_held,
         "renew_url": "" if is_held else bot_url("plans"),
         "is_renewing_urgent": not connects or reading.state == State.EXHAUSTED or left < SOON,

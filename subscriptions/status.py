@@ -43,18 +43,24 @@ class Source:
 
 @dataclass(frozen=True)
 class Reading:
-    """A subscription at one time: its state, the panels' links that work, and the bytes used so far."""
+    """A subscription at one time: its state, the panels' links that work, and its traffic in bytes.
+
+    `used_bytes` is all that ever flowed; of the period, since traffic last started anew. Limit 0: none.
+    """
 
     state: State
     sources: tuple[Source, ...]
     used_bytes: int
+    period_used: int
+    period_limit: int
 
 
 @dataclass(frozen=True)
 class CustomerStatus:
     """What stands on a customer's screens. Without a subscription only `state` and `has_trial_left` count.
 
-    `days_left` is rounded up, 0 once it is over. `traffic_limit` in bytes, 0: no limit. `link` is a secret.
+    `days_left` is rounded up, 0 once it is over. Traffic in bytes, since it last started anew; limit 0: none.
+    `resets_at` is when it does so next, if it is to. `link` is a secret.
     """
 
     state: State
@@ -66,8 +72,11 @@ class CustomerStatus:
     time_left: timedelta = timedelta(0)
     link: str = ""
     is_ready: bool = False
-    used_bytes: int = 0
-    traffic_limit: int = 0
+    period_used: int = 0
+    period_limit: int = 0
+    resets_at: datetime | None = None
+    keeps_traffic: bool = True
+    has_own_limit: bool = False
     devices: int = 0
     device_mode: str = Conditions.DeviceMode.OFF
 
@@ -97,7 +106,7 @@ def of(customer: User) -> CustomerStatus:
     """
     subscription = (
         Subscription.objects.filter(user=customer)
-        .select_related("plan", "access")
+        .select_related("plan", "access", "allowance_grant")
         .order_by("-expires_at", "-id")
         .first()
     )
@@ -115,8 +124,11 @@ def of(customer: User) -> CustomerStatus:
         time_left=max(subscription.expires_at - now, timedelta(0)),
         link=subscription.link,
         is_ready=reading.state == State.ACTIVE,
-        used_bytes=reading.used_bytes,
-        traffic_limit=subscription.access.traffic_limit,
+        period_used=reading.period_used,
+        period_limit=reading.period_limit,
+        resets_at=subscription.resets_at,
+        keeps_traffic=subscription.keeps_traffic,
+        has_own_limit=subscription.own_limit is not None,
         devices=subscription.access.devices,
         device_mode=subscription.device_mode,
     )
@@ -141,8 +153,13 @@ def read(subscription: Subscription, customer: User, *, now: datetime) -> Readin
     )
     used = sum(account.used_bytes for account in accounts)
     sources = _working_sources(access, accounts)
-    state = _state(subscription, customer, used, bool(sources), now)
-    return Reading(state=state, sources=sources, used_bytes=used)
+    return Reading(
+        state=_state(subscription, customer, used, bool(sources), now),
+        sources=sources,
+        used_bytes=used,
+        period_used=subscription.period_used(used),
+        period_limit=subscription.period_limit,
+    )
 
 
 def _state(subscription: Subscription, customer: User, used: int, has_links: bool, now: datetime) -> State:

@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from core.turns import at_most
 from subscriptions import services
 
 
@@ -23,3 +24,12 @@ def note_seen(apps: list[tuple[int, str]], devices: list[tuple[int, list[str]]])
 def hint_unconnected() -> int:
     """Ask customers who paid and never connected whether they need help; returns how many."""
     return services.hint_unconnected()
+
+
+@shared_task
+@at_most(1)
+def follow_traffic() -> int:
+    """Start traffic anew where it is time, then tell who has used most of it; returns how many started."""
+    begun = services.begin_due()
+    services.tell_near_limit()
+    return begun

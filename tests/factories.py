@@ -75,9 +75,10 @@ def serve(subscription: Subscription, *, links: tuple[str, ...] = (KEY,), **obse
 
 
 def let_pass(subscription: Subscription, *, days: float = 0, seconds: float = 0) -> Subscription:
-    """Let time pass for one subscription on either database: its end comes nearer."""
-    moved = F("expires_at") - timedelta(days=days, seconds=seconds)
-    Subscription.objects.filter(pk=subscription.pk).update(expires_at=moved)
+    """Let time pass for one subscription on either database: its end comes nearer, and all its times."""
+    passed = timedelta(days=days, seconds=seconds)
+    times = ("expires_at", "resets_at", "allowance_at")
+    Subscription.objects.filter(pk=subscription.pk).update(**{name: F(name) - passed for name in times})
     subscription.refresh_from_db()
     Access.objects.filter(pk=subscription.access_id).update(until=subscription.expires_at)
     return subscription

@@ -31,6 +31,7 @@ COLUMNS = (
     "device_mode",
     "first_fetched_at",
     "last_fetched_at",
+    "allowance_from",
     "user__language",
     "user__banned_at",
     "access__traffic_limit",
@@ -89,11 +90,10 @@ def make(found: Found, reading: Reading, wanted: Wanted, refusal: Refusal = Refu
 
 
 def _headers(found: Found, reading: Reading, language: str) -> dict[str, str]:
-    limit = found.subscription.access.traffic_limit
     hours = PENDING_UPDATE_HOURS if reading.state == State.PENDING else found.rules.update_hours
     headers = {
         "subscription-userinfo": (
-            f"upload=0; download={reading.used_bytes}; total={limit}; "
+            f"upload=0; download={reading.period_used}; total={reading.period_limit}; "
             f"expire={int(found.subscription.expires_at.timestamp())}"
         ),
         "profile-title": _encoded(settings.SHOP_NAME),

@@ -33,6 +33,9 @@ class Grant(Conditions):
     kept_traffic = models.PositiveBigIntegerField(
         default=0, editable=False, help_text="Bytes left of the limit when these terms came."
     )
+    began_at = models.DateTimeField(
+        _("traffic began"), null=True, help_text=_("Empty: its traffic waits for its time to come.")
+    )
     place = models.PositiveIntegerField(editable=False)
     queued_seconds = models.PositiveBigIntegerField(editable=False)
     reason = models.CharField(_("reason"), max_length=300, blank=True)
@@ -54,6 +57,17 @@ class Grant(Conditions):
 
     def __str__(self) -> str:
         return self.source
+
+    def part_of_traffic(self, seconds: int) -> int:
+        """Return the bytes that go with so many of its seconds; a month's come whole or not at all."""
+        if self.traffic_reset == self.TrafficReset.MONTHLY:
+            return 0
+        return self.traffic * seconds // max(self.seconds, 1)
+
+    @property
+    def keeps_traffic(self) -> bool:
+        """Tell whether what is left of its traffic stays when traffic starts anew."""
+        return self.carries_over or self.traffic_reset == self.TrafficReset.NEVER
 
 
 class TakeBack(models.Model):

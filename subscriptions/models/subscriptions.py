@@ -33,6 +33,28 @@ class Subscription(Conditions):
     reminded_end = models.DateTimeField(
         null=True, editable=False, help_text="The end the customer knows to be near."
     )
+    # Traffic as `subscriptions.services.allowances` keeps it. Bytes over all that ever flowed, as in the
+    # limit of the access.
+    allowance_from = models.PositiveBigIntegerField(
+        default=0, editable=False, help_text="How many bytes had flowed when traffic last started anew."
+    )
+    allowance_extra = models.PositiveBigIntegerField(
+        default=0, editable=False, help_text="Bytes of the limit that do not lapse at the next start."
+    )
+    allowance_grant = models.ForeignKey(
+        "subscriptions.Grant",
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        editable=False,
+        help_text="Whose time runs.",
+    )
+    allowance_at = models.DateTimeField(_("traffic started anew"), null=True, editable=False)
+    resets_at = models.DateTimeField(_("traffic starts anew"), null=True, editable=False)
+    own_limit = models.PositiveBigIntegerField(
+        _("limit set by staff, bytes"), null=True, editable=False, help_text=_("0: no limit.")
+    )
+    told_percent = models.PositiveSmallIntegerField(default=0, editable=False)
     token = EncryptedTextField(editable=False)
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     link_changed_at = models.DateTimeField(_("link replaced"), null=True, editable=False)
@@ -55,6 +77,9 @@ class Subscription(Conditions):
                 condition=Q(state="active", first_fetched_at__isnull=True),
                 name="subscription_not_connected",
             ),
+            models.Index(
+                fields=["resets_at"], condition=Q(resets_at__isnull=False), name="subscription_to_reset"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -63,6 +88,32 @@ class Subscription(Conditions):
     def is_live(self, at: datetime) -> bool:
         """Tell whether bought time is left and nothing holds it back (bans are the customer's)."""
         return self.state == self.State.ACTIVE and not self.is_disabled and self.expires_at > at
+
+    ALLOWANCE = (
+        "allowance_from",
+        "allowance_extra",
+        "allowance_grant",
+        "allowance_at",
+        "resets_at",
+        "own_limit",
+        "told_percent",
+    )
+
+    @property
+    def period_limit(self) -> int:
+        """How many bytes may flow before traffic starts anew; 0: no limit. Its access must be loaded."""
+        limit = self.access.traffic_limit
+        return max(limit - self.allowance_from, 1) if limit else 0
+
+    def period_used(self, used_bytes: int) -> int:
+        """Return how many bytes flowed since traffic last started anew, of all that ever flowed."""
+        return max(used_bytes - self.allowance_from, 0)
+
+    @property
+    def keeps_traffic(self) -> bool:
+        """Tell whether what is left stays when traffic starts anew; its `allowance_grant` must be loaded."""
+        running = self.allowance_grant
+        return self.own_limit is None and (running is None or running.keeps_traffic)
 
     @property
     def subject(self) -> str:

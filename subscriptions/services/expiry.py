@@ -25,12 +25,12 @@ def expire_due() -> int:
 
     Safe to repeat and to run in several processes at once: each customer is one short transaction.
     """
-    return _sweep(_ended(clock.database_now()), _expire)
+    return sweep(_ended(clock.database_now()), _expire)
 
 
 def remind_due() -> int:
     """Tell customers whose time ends within a day; return how many were told. Each end is told once."""
-    return _sweep(_ending(clock.database_now()), _remind)
+    return sweep(_ending(clock.database_now()), _remind)
 
 
 def _ended(now: datetime) -> "QuerySet[Subscription]":
@@ -49,7 +49,7 @@ def _ending(now: datetime) -> "QuerySet[Subscription]":
     )
 
 
-def _sweep(due: "QuerySet[Subscription]", settle: Callable[[int, int], bool]) -> int:
+def sweep(due: "QuerySet[Subscription]", settle: Callable[[int, int], bool]) -> int:
     """Settle each of `due` in a transaction of its own, earliest end first."""
     done = seen = 0
     after = Q()

@@ -12,6 +12,7 @@ from notifications.services import tell
 from subscriptions.errors import SourceTaken
 from subscriptions.models import Grant, Subscription
 from subscriptions.services import queue
+from subscriptions.services.allowances import Allowance
 from subscriptions.services.state import REMIND_BEFORE, lock, move_end, note
 
 MOST_STAFF_DAYS = 3660
@@ -95,8 +96,10 @@ def extend_by_staff(
 def _add(
     subscription: Subscription, customer: User, seconds: int, traffic: int, devices: int, *, now: datetime
 ) -> None:
-    access, end = subscription.access, queue.end_with(subscription, seconds, now)
+    end, allowance = queue.end_with(subscription, seconds, now), Allowance(subscription, now=now)
+    allowance.add(traffic)
+    allowance.settle(end)
     if end - now <= REMIND_BEFORE:
         subscription.reminded_end = end  # they hear of the new end now; a reminder on top would be noise
-    limits = {"traffic_limit": access.traffic_limit + traffic, "devices": access.devices + devices}
+    limits = {**allowance.limits(), "devices": subscription.access.devices + devices}
     move_end(subscription, customer, end, now=now, **limits)

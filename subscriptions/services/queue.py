@@ -2,12 +2,12 @@
 
 from datetime import datetime, timedelta
 
-from django.db.models import Max, Sum
+from django.db.models import Exists, Max, OuterRef, QuerySet, Sum
 
 from accounts.models import User
 from core.rows import insert_missing
 from subscriptions.errors import NoSuchGrant, SourceTaken
-from subscriptions.models import Grant, Subscription
+from subscriptions.models import Grant, Subscription, TakeBack
 from subscriptions.services.state import lock, whole_second
 from vpnpanel.models import PanelAccount
 
@@ -51,6 +51,13 @@ def unused_seconds(grant: Grant, subscription: Subscription, *, now: datetime) -
     later = subscription.grants.filter(place__gt=grant.place)
     behind = later.aggregate(total=Sum("queued_seconds"))["total"] or 0
     return min(max(remaining - behind, 0), grant.queued_seconds)
+
+
+def standing(subscription: Subscription) -> "QuerySet[Grant]":
+    """Return the grants whose terms count, newest first: the first one's are in force."""
+    lifted = TakeBack.objects.filter(grant=OuterRef("pk"), state=TakeBack.State.TAKEN, is_whole=True)
+    grants = subscription.grants.filter(plan__isnull=False)
+    return grants.filter(~Exists(lifted)).select_related("plan").order_by("-id")
 
 
 def last_place(subscription: Subscription) -> int:

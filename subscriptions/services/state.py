@@ -23,7 +23,8 @@ def lock(subscription_id: int) -> tuple[Subscription, User]:
     if user_id is None:
         raise NoSuchSubscription(f"there is no subscription {subscription_id}")
     customer = accounts.lock_customer(user_id)
-    subscription = Subscription.objects.select_related("access").get(pk=subscription_id)
+    rows = Subscription.objects.select_related("access", "allowance_grant__plan")
+    subscription = rows.get(pk=subscription_id)
     subscription.user = customer
     return subscription, customer
 
@@ -49,7 +50,8 @@ def move_end(
     was_live = subscription.is_live(now)
     subscription.expires_at = end
     subscription.state = Subscription.State.ACTIVE if end > now else Subscription.State.EXPIRED
-    subscription.save(update_fields=["plan", "expires_at", "state", "reminded_end", *subscription.conditions])
+    fields = ["plan", "expires_at", "state", "reminded_end"]
+    subscription.save(update_fields=[*fields, *subscription.conditions, *subscription.ALLOWANCE])
     if subscription.is_live(now) and not was_live:
         limits["announce"] = True
     vpnpanel.change_access(

@@ -12,8 +12,9 @@ from core.rows import insert_missing
 from subscriptions.errors import NoSuchGrant, NoSuchTakeBack, SourceTaken
 from subscriptions.models import Grant, Subscription, TakeBack
 from subscriptions.services import queue
+from subscriptions.services.allowances import Allowance
 from subscriptions.services.state import REMIND_BEFORE, move_end, note
-from subscriptions.services.terms import change_terms, standing
+from subscriptions.services.terms import change_terms
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,14 @@ def take_back(*, source: str, by: str, seconds: int | None = None, actor: str, r
         taken_at=now,
     )
     row.ends_after = subscription.expires_at - timedelta(seconds=row.seconds)
-    limits = _limits_without(row, subscription)
+    allowance = Allowance(subscription, now=now)
+    limits = _limits_without(row, subscription, allowance)
     if not insert_missing(row):
         return _own(TakeBack.objects.get(by=by), grant)
     grant.queued_seconds -= row.seconds
     grant.save(update_fields=["queued_seconds"])
-    move_end(subscription, customer, row.ends_after, now=now, **limits)
+    allowance.settle(row.ends_after)
+    move_end(subscription, customer, row.ends_after, now=now, **limits, **allowance.limits())
     note(subscription, customer, "grant.taken_back", actor=actor, data=_said(row, reason))
     return row
 
@@ -97,57 +100,45 @@ def give_back(*, by: str, actor: str, reason: str) -> TakeBack:
     grant.place = queue.last_place(subscription) + 1
     row.state, row.given_back_at = TakeBack.State.GIVEN_BACK, now
     row.save(update_fields=["state", "given_back_at"])
-    limits = _limits_with(row, subscription)
+    allowance = Allowance(subscription, now=now)
+    limits = _limits_with(row, subscription, allowance)
     grant.save(update_fields=["queued_seconds", "place", "kept_traffic"])
     end = queue.end_with(subscription, row.seconds, now)
     if end - now <= REMIND_BEFORE:
         subscription.reminded_end = end
-    move_end(subscription, customer, end, now=now, **limits)
+    allowance.settle(end)
+    move_end(subscription, customer, end, now=now, **limits, **allowance.limits())
     note(subscription, customer, "grant.given_back", actor=actor, data=_said(row, reason))
     return row
 
 
-def _limits_without(row: TakeBack, subscription: Subscription) -> dict[str, Any]:
-    """Settle traffic and devices to take, and return the limits that leaves. A limit never falls to 0,
+def _limits_without(row: TakeBack, subscription: Subscription, allowance: Allowance) -> dict[str, Any]:
+    """Settle traffic and devices to take, and return the other limits that leaves. A limit never falls to 0,
     which would mean none."""
     grant, access = row.grant, subscription.access
-    used = queue.used_bytes(subscription)
     taken = grant.take_backs.filter(state=TakeBack.State.TAKEN)
     before = taken.aggregate(traffic=Sum("traffic"), devices=Sum("devices"))
-    share = grant.traffic if row.is_whole else grant.traffic * row.seconds // max(grant.seconds, 1)
-    left = min(share, grant.traffic - (before["traffic"] or 0))
-    row.traffic = max(min(left, access.traffic_limit - max(used, 1)), 0)
-    limits: dict[str, Any] = {"traffic_limit": access.traffic_limit - row.traffic}
+    share = grant.traffic if row.is_whole else grant.part_of_traffic(row.seconds)
+    row.traffic = allowance.take(grant, min(share, grant.traffic - (before["traffic"] or 0)))
+    limits: dict[str, Any] = {}
     if row.is_whole and grant.plan_id is None:
         row.devices = min(grant.devices - (before["devices"] or 0), max(access.devices - 1, 0))
         limits["devices"] = access.devices - row.devices
-    terms = list(standing(subscription)[:2]) if row.is_whole and grant.plan_id else []
+    terms = list(queue.standing(subscription)[:2]) if row.is_whole and grant.plan_id else []
     if len(terms) == 2 and terms[0] == grant:
         limits |= change_terms(subscription, terms[1])
-        if not terms[1].traffic:
-            limits["traffic_limit"] = 0
-        elif not access.traffic_limit:
-            limits["traffic_limit"] = max(used + grant.kept_traffic, 1)
+        allowance.lift(grant, terms[1])
     return limits
 
 
-def _limits_with(row: TakeBack, subscription: Subscription) -> dict[str, Any]:
-    """Return the limits after what was taken is given back; `row` is no longer taken."""
+def _limits_with(row: TakeBack, subscription: Subscription, allowance: Allowance) -> dict[str, Any]:
+    """Return the other limits after what was taken is given back; `row` is no longer taken."""
     grant, access = row.grant, subscription.access
-    limit = access.traffic_limit + row.traffic if access.traffic_limit else 0
-    limits: dict[str, Any] = {
-        "traffic_limit": limit,
-        "devices": access.devices + row.devices if access.devices else 0,
-    }
-    if not row.is_whole or grant.plan_id is None or standing(subscription).first() != grant:
-        return limits
-    used = queue.used_bytes(subscription)
-    limits |= change_terms(subscription, grant)
-    if not grant.traffic:
-        limits["traffic_limit"] = 0
-        grant.kept_traffic = max(access.traffic_limit - used, 0)
-    elif not access.traffic_limit:
-        limits["traffic_limit"] = max(used + grant.kept_traffic + row.traffic, 1)
+    allowance.put_back(grant, row.traffic)
+    limits: dict[str, Any] = {"devices": access.devices + row.devices if access.devices else 0}
+    if row.is_whole and grant.plan_id is not None and queue.standing(subscription).first() == grant:
+        limits |= change_terms(subscription, grant)
+        allowance.restore(grant, row.traffic)
     return limits
 
 

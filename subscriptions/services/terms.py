@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet, Sum
+from django.db.models import Sum
 
 from accounts import services as accounts
 from accounts.models import User
@@ -14,6 +14,7 @@ from core.clock import DAY
 from subscriptions.errors import SourceTaken, TooFarAhead
 from subscriptions.models import MOST_DAYS, Conditions, Grant, Plan, Subscription, TakeBack
 from subscriptions.services import queue
+from subscriptions.services.allowances import Allowance
 from subscriptions.services.state import REMIND_BEFORE, lock, move_end, note, whole_second
 from subscriptions.tokens import fresh_token, hash_of
 from vpnpanel import services as vpnpanel
@@ -61,7 +62,8 @@ def start(customer_id: int, *, terms: Terms, source: str, actor: str) -> Subscri
         if given.subscription.user_id != customer.pk:
             raise SourceTaken(f"{source} paid for customer {given.subscription.user_id}, not {customer.pk}")
         return given.subscription
-    held = customer.subscriptions.select_related("access").order_by("-expires_at", "-id").first()
+    rows = customer.subscriptions.select_related("access", "allowance_grant__plan")
+    held = rows.order_by("-expires_at", "-id").first()
     if held is not None:
         held.user = customer
         _renew(held, customer, terms=terms, source=source, actor=actor)
@@ -76,9 +78,9 @@ def start(customer_id: int, *, terms: Terms, source: str, actor: str) -> Subscri
 def renew(subscription_id: int, *, terms: Terms, source: str, actor: str) -> Grant:
     """Let the subscription run on these terms, for their days after the later of now and its end.
 
-    Plan, devices and groups become those bought; devices that staff added on top stay. Traffic that is left
-    of a limit stays too, and the plan's comes to it. Safe to repeat: a source counts once. A subscription
-    that is held back gets its time, and stays held back.
+    Plan, devices and groups become those bought; devices that staff added on top stay, and so does a limit
+    they set. Traffic follows the conditions of what was bought, see `allowances`. Safe to repeat: a source
+    counts once. A subscription that is held back gets its time, and stays held back.
     Raises NoSuchSubscription, TooFarAhead, and SourceTaken if the source paid for another subscription.
     """
     subscription, customer = lock(subscription_id)
@@ -89,15 +91,13 @@ def renew(subscription_id: int, *, terms: Terms, source: str, actor: str) -> Gra
 
 
 def _renew(subscription: Subscription, customer: User, *, terms: Terms, source: str, actor: str) -> Grant:
-    now, access = clock.database_now(), subscription.access
+    now = clock.database_now()
     end = queue.end_with(subscription, terms.seconds, now)
     if end - now > FURTHEST:
         raise TooFarAhead(f"it would end on {end:%Y-%m-%d}, more than {MOST_DAYS} days from now")
-    used, before = queue.used_bytes(subscription), standing(subscription).first()
-    if access.traffic_limit:
-        kept = max(access.traffic_limit - used, 0)
-    else:
-        kept = before.kept_traffic if before else 0
+    allowance, before = Allowance(subscription, now=now), queue.standing(subscription).first()
+    limit = subscription.access.traffic_limit
+    kept = allowance.left if limit or before is None else before.kept_traffic
     grant = Grant(
         subscription=subscription,
         source=source,
@@ -114,20 +114,22 @@ def _renew(subscription: Subscription, customer: User, *, terms: Terms, source: 
     )
     grant = queue.insert(grant)
     limits = change_terms(subscription, grant)
-    limits["traffic_limit"] = used + kept + terms.traffic_limit if terms.traffic_limit else 0
-    if access.traffic_limit and not kept:
-        limits["announce"] = True  # the traffic was used up, so access comes back from none
+    allowance.buy(grant, before, end=end)
+    limits |= allowance.limits()
     if end - now <= REMIND_BEFORE:
         subscription.reminded_end = end  # whoever buys a day knows when it ends
     move_end(subscription, customer, end, now=now, **limits)
     data = {"source": source, "plan": subscription.plan.code, "seconds": terms.seconds}
+    if subscription.own_limit is not None:
+        data["kept_own_limit"] = subscription.own_limit
     note(subscription, customer, "subscription.renewed", actor=actor, data=data)
     return grant
 
 
 def open_subscription(customer: User, terms: Terms, *, source: str, actor: str) -> Subscription:
     """Start a subscription on these terms with the grant that pays for it; the customer is locked."""
-    end = whole_second(clock.database_now()) + timedelta(seconds=terms.seconds)
+    now = clock.database_now()
+    end = whole_second(now) + timedelta(seconds=terms.seconds)
     access = vpnpanel.open_access(
         customer,
         until=end,
@@ -160,18 +162,16 @@ def open_subscription(customer: User, terms: Terms, *, source: str, actor: str) 
         devices=terms.devices,
         group_ids=list(terms.group_ids),
         **terms.conditions,
+        began_at=now,
         actor=actor,
         ends_after=end,
     )
     queue.insert(grant)
+    allowance = Allowance(subscription, now=now)
+    allowance.settle(end)
+    allowance.limits()
+    subscription.save(update_fields=subscription.ALLOWANCE)
     return subscription
-
-
-def standing(subscription: Subscription) -> "QuerySet[Grant]":
-    """Return the grants whose terms count, newest first: the first one's are in force."""
-    lifted = TakeBack.objects.filter(grant=OuterRef("pk"), state=TakeBack.State.TAKEN, is_whole=True)
-    grants = subscription.grants.filter(plan__isnull=False)
-    return grants.filter(~Exists(lifted)).select_related("plan").order_by("-id")
 
 
 def change_terms(subscription: Subscription, grant: Grant) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def render(values: CustomerStatus) -> Rendered:
         case State.EXHAUSTED:
             return _card(
                 "📊 <b>" + _("Your traffic is used up") + "</b>",
-                parts.shown_traffic(values.used_bytes, values.traffic_limit),
+                parts.shown_traffic(values.period_used, values.period_limit),
                 (parts.plans_button(), parts.menu_button()),
             )
         case State.DISABLED | State.BANNED:

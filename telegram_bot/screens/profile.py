@@ -1,6 +1,7 @@
 """What the customer holds, at a glance."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.conf import settings
 from django.utils.html import escape
@@ -56,9 +57,20 @@ def _subscription(found: CustomerStatus) -> list[str]:
     if not over:
         lines.append(_("Left: %(time)s") % {"time": f"<b>{found.time_left_text}</b>"})
     lines.append(
-        _("Traffic: %(traffic)s") % {"traffic": parts.shown_traffic(found.used_bytes, found.traffic_limit)}
+        _("Traffic: %(traffic)s") % {"traffic": parts.shown_traffic(found.period_used, found.period_limit)}
     )
+    if found.has_own_limit:
+        lines.append(_("This limit was set for you; it stays when you renew."))
+    if found.resets_at is not None and not over:
+        lines.append(_starts_anew(found.resets_at, keeps=found.keeps_traffic))
     return lines
+
+
+def _starts_anew(at: datetime, *, keeps: bool) -> str:
+    when = {"time": messages.shown_time(at)}
+    if keeps:
+        return _("New traffic comes on: %(time)s. What is left stays.") % when
+    return _("New traffic comes on: %(time)s. What is left then lapses.") % when
 
 
 def _buttons(values: Values) -> tuple[tuple[Button, ...], ...]:

@@ -28,6 +28,7 @@ EXPECTED = {
     "panels: test those in doubt": 1800,
     "subscriptions: expire": 5,
     "subscriptions: paid but never connected": 1800,
+    "subscriptions: traffic": 60,
     "jobs: next steps": 5,
     "money: notices": 5,
     "money: send and read back payments": 5,

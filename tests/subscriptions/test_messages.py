@@ -14,6 +14,7 @@ from notifications.models import OutboxMessage
 from subscriptions import qr, services
 from subscriptions.models import Plan
 from tests.factories import let_pass, make_customer, make_subscription, serve
+from vpnpanel.models import Access
 
 pytestmark = pytest.mark.django_db
 
@@ -100,7 +101,39 @@ def unban(subscription):
     services.unban_customer(subscription.user_id, actor="olga")
 
 
+def use(subscription, share):
+    Access.objects.update(traffic_limit=1000 * 2**30)
+    serve(subscription, used_bytes=int(share * 1000 * 2**30))
+    services.tell_near_limit()
+
+
+def use_most(subscription):
+    use(subscription, 0.85)
+
+
+def use_all(subscription):
+    use(subscription, 1)
+
+
+def add_traffic(subscription):
+    services.give(subscription.pk, source="staff:1", seconds=0, traffic=2**40, actor="olga")
+
+
+def set_limit(subscription):
+    services.change_limit(subscription.pk, limit=5 * 2**30, reason="<abuse>", actor="olga")
+
+
+def lift_limit(subscription):
+    services.change_limit(subscription.pk, limit=None, reason="<abuse>", actor="olga")
+
+
 TOLD = [
+    ("traffic_80", use_most, add_traffic),
+    ("traffic_80", use_most, ban),
+    ("traffic_80", use_most, use_all),
+    ("traffic_100", use_all, add_traffic),
+    ("traffic_100", use_all, end),
+    ("limit_changed", set_limit, lift_limit),
     ("subscription_extended", extend, end),
     ("subscription_ending", near_the_end, extend),
     ("subscription_expired", end, extend),
@@ -119,8 +152,9 @@ def test_message_is_sent_only_while_it_is_true(kind, happens, undoes):
     happens(subscription)
     message = OutboxMessage.objects.filter(kind=kind)
     assert "<" not in TAGS.sub("", notifications.render(message.get()).text)
+    first = message.get()
     undoes(subscription)
-    assert notifications.render(message.get()) is None
+    assert notifications.render(first) is None
 
 
 def test_every_kind_of_this_room_is_covered_here():

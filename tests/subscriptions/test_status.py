@@ -90,7 +90,7 @@ def test_used_up_traffic_is_a_state_of_its_own():
     serve(subscription, used_bytes=600)
     assert of(subscription).state == State.ACTIVE
     serve(subscription, placement="gone", used_bytes=400)
-    assert (of(subscription).state, of(subscription).used_bytes) == (State.EXHAUSTED, 1000)
+    assert (of(subscription).state, of(subscription).period_used) == (State.EXHAUSTED, 1000)
 
 
 def test_status_carries_what_screens_show():
@@ -102,7 +102,7 @@ def test_status_carries_what_screens_show():
         subscription.link,
         subscription.expires_at,
     )
-    assert (found.traffic_limit, found.devices, found.used_bytes, found.days_left) == (1000, 3, 10, 7)
+    assert (found.period_limit, found.devices, found.period_used, found.days_left) == (1000, 3, 10, 7)
 
 
 def test_plan_is_named_in_the_customers_language():

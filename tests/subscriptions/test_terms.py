@@ -287,8 +287,8 @@ def test_one_day_bought_is_not_followed_by_a_reminder():
 
 def test_cost_of_buying_is_pinned(django_assert_max_num_queries):
     customer, bought = make_customer(), terms(traffic_limit=GIB, devices=2)
-    with django_assert_max_num_queries(19):
+    with django_assert_max_num_queries(22):
         subscription = start(customer, bought)
     services.give(subscription.pk, source="staff:1", seconds=0, devices=2, actor="olga")
-    with django_assert_max_num_queries(19):
+    with django_assert_max_num_queries(22):
         renew(subscription, bought, source="order:2")

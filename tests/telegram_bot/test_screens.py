@@ -31,8 +31,8 @@ def status(state: State) -> CustomerStatus:
         time_left=timedelta(days=3),
         link="https://shop.example.org/s/secret-token-of-the-customer",
         is_ready=state is State.ACTIVE,
-        used_bytes=5 * 2**30,
-        traffic_limit=10 * 2**30,
+        period_used=5 * 2**30,
+        period_limit=10 * 2**30,
     )
 
 
