@@ -92,7 +92,6 @@ def _outages() -> Concern:
         url=f"{page_of(Outage)}?attention=needed",
         permission="vpnpanel.view_outage",
         icon="power_off",
-        is_grave=True,
     )
 
 
