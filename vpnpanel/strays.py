@@ -22,6 +22,7 @@ from vpnpanel import backlog
 from vpnpanel.connections import driver_for
 from vpnpanel.drivers.base import Observed
 from vpnpanel.errors import NotForAdoption, PanelError, PanelRefused
+from vpnpanel.guard.examination import is_of_a_test
 from vpnpanel.models import NAME_LENGTH, Access, Panel, PanelAccount, StrayAccount, SyncFinding, SyncRun
 
 KIND = "panel_remove_stray"
@@ -73,7 +74,7 @@ def notice(
 
 
 def _looks_ours(installation: Installation, observed: Observed) -> bool:
-    if len(observed.name) > NAME_LENGTH:
+    if len(observed.name) > NAME_LENGTH or is_of_a_test(observed.name, installation.short):
         return False
     return observed.name.startswith(f"{installation.short}_") or bool(
         noted_access(installation, observed.note)

@@ -11,6 +11,8 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from django.db.models import QuerySet
+
 from core import clock, jobs
 from core.jobs import Step
 from core.models import Installation, Job
@@ -154,13 +156,9 @@ def _note_unreadable(run: SyncRun, page: Page, tally: Tally) -> None:
 def _finish(run: SyncRun, tally: Tally) -> None:
     """Mark the accesses whose account was not on any page, and close the run."""
     now = clock.now()
-    wanted = Access.objects.filter(is_enabled=True, is_gone=False, until__gt=now, is_dirty=False)
-    unseen = PanelAccount.objects.filter(
-        panel=run.panel, placement=Placement.SERVING, observed_at__lt=run.started_at, access__in=wanted
-    )
-    keys = list(unseen.order_by("pk").values_list("pk", flat=True))
+    keys = list(unseen(run.panel, before=run.started_at).order_by("pk").values_list("pk", flat=True))
     for start in range(0, len(keys), BATCH):
-        _take_missing(run, keys[start : start + BATCH], tally)
+        take_missing(run, keys[start : start + BATCH], tally)
     if not run.panel.holds_changes:
         findings.settle_all(run.panel)
     strays.note_gone(run.panel, before=run.started_at)
@@ -168,7 +166,15 @@ def _finish(run: SyncRun, tally: Tally) -> None:
     Panel.objects.filter(pk=run.panel_id).update(synced_at=now)
 
 
-def _take_missing(run: SyncRun, keys: list[int], tally: Tally) -> None:
+def unseen(panel: Panel, *, before: datetime) -> QuerySet[PanelAccount]:
+    """Return the accounts that should be on the panel and were not seen there since `before`."""
+    wanted = Access.objects.filter(is_enabled=True, is_gone=False, until__gt=clock.now(), is_dirty=False)
+    serving = PanelAccount.objects.filter(panel=panel, placement=Placement.SERVING)
+    return serving.filter(observed_at__lt=before, access__in=wanted)
+
+
+def take_missing(run: SyncRun, keys: list[int], tally: Tally) -> None:
+    """Have accounts brought back, or held, that are wanted and that the panel does not have."""
     accounts = list(PanelAccount.objects.filter(pk__in=keys).only("access", "name").order_by("pk"))
     before = findings.standing(accounts) if run.panel.holds_changes else {}
     found = Found()

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from core.turns import at_most
-from vpnpanel import guard, outages, reconciler, services, spreading, sync
+from vpnpanel import guard, outages, pointers, reconciler, services, spreading, sync
 
 
 @shared_task
@@ -60,3 +60,9 @@ def test_panels() -> int:
 @shared_task
 def test_doubtful_panels() -> int:
     return guard.start_doubtful()
+
+
+@shared_task
+@at_most(1)
+def read_pointed() -> int:
+    return pointers.read_pointed()

@@ -26,6 +26,7 @@ EXPECTED = {
     "panels: figures": 900,
     "panels: alert of outages": 60,
     "panels: test those in doubt": 1800,
+    "panels: read what they point at": 30,
     "subscriptions: expire": 5,
     "subscriptions: paid but never connected": 1800,
     "subscriptions: traffic": 60,

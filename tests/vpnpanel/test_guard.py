@@ -7,12 +7,12 @@ from core import jobs
 from core.models import Job
 from tests.factories import make_panel
 from tests.vpnpanel.wanted import account_of, want_access
-from vpnpanel import guard, reconciler
+from vpnpanel import guard, reconciler, sync
 from vpnpanel.drivers.links import key_of
 from vpnpanel.drivers.versions import is_verified
 from vpnpanel.guard import words
 from vpnpanel.guard.examination import STEPS
-from vpnpanel.models import Panel
+from vpnpanel.models import Panel, StrayAccount
 
 pytestmark = pytest.mark.usefixtures("installation")
 
@@ -157,6 +157,12 @@ class TestLeftovers:
             marzban.emu("POST", "users", username=name, owner="shop")
         run_test(panel)
         assert list(marzban.users()) == [foreign]
+
+    def test_full_sync_takes_no_account_of_a_test_for_a_stray(self, panel, marzban, installation):
+        marzban.emu("POST", "users", username=f"{installation.short}_test_abc", owner="shop")
+        sync.sync_panels()
+        jobs.run_due()
+        assert not StrayAccount.objects.exists()
 
     def test_name_is_known_before_the_panel_is_called(self, panel, marzban):
         marzban.fail("POST /api/user", "lost")

@@ -11,6 +11,7 @@ def add_schedules(apps, schema_editor):
     add_interval(
         apps, name="panels: test those in doubt", task="vpnpanel.tasks.test_doubtful_panels", seconds=1800
     )
+    add_interval(apps, name="panels: read what they point at", task="vpnpanel.tasks.read_pointed", seconds=30)
 
 
 class Migration(migrations.Migration):
@@ -44,6 +45,19 @@ class Migration(migrations.Migration):
             model_name="panelaccount",
             name="key_epoch",
             field=models.PositiveIntegerField(default=0, editable=False),
+        ),
+        migrations.AddField(
+            model_name="panelaccount",
+            name="pointed_at",
+            field=models.DateTimeField(editable=False, null=True),
+        ),
+        migrations.AddIndex(
+            model_name="panelaccount",
+            index=models.Index(
+                condition=models.Q(("pointed_at__isnull", False)),
+                fields=["pointed_at"],
+                name="panel_account_pointed",
+            ),
         ),
         migrations.RunPython(add_schedules, migrations.RunPython.noop),
     ]

@@ -112,6 +112,8 @@ class PanelAccount(models.Model):
     # Which of the access's key epochs those were made for, and which one the panel is known to have.
     credentials_epoch = models.PositiveIntegerField(default=0, editable=False)
     key_epoch = models.PositiveIntegerField(default=0, editable=False)
+    # Since when the panel says that something happened to it which we have not looked at yet.
+    pointed_at = models.DateTimeField(null=True, editable=False)
     links = models.JSONField(default=list)
     # The panel's traffic counter at the last look, in bytes; `used_bytes` grows on when it is reset.
     counter = models.PositiveBigIntegerField(default=0)
@@ -136,7 +138,12 @@ class PanelAccount(models.Model):
                 name="panel_account_one_live",
             ),
         ]
-        indexes = [models.Index(fields=["panel", "placement"])]
+        indexes = [
+            models.Index(fields=["panel", "placement"]),
+            models.Index(
+                fields=["pointed_at"], condition=Q(pointed_at__isnull=False), name="panel_account_pointed"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
