@@ -12,7 +12,7 @@ from billing import services as billing
 from billing.models import Payment, ProviderAccount
 from subscriptions import services as subscriptions
 from subscriptions.models import Plan, Subscription
-from tests.world import PanelWorld, PaymentWorld
+from tests.world import PanelWorld, PaymentWorld, XuiWorld
 from vpnpanel.models import Access, Panel, PanelAccount, PanelGroup
 
 KEY = "vless://11111111-2222-4333-8444-555555555555@nl1.example.com:443?encryption=none&security=none&type=tcp#NL"
@@ -42,6 +42,16 @@ def make_panel(world: PanelWorld, *, name: str = "nl-1", **fields: object) -> Pa
     panel = Panel.objects.create(
         name=name, base_url=world.address, username=world.username, password=world.password, **fields
     )
+    panel.groups.add(PanelGroup.objects.get(code="main"))
+    return panel
+
+
+def make_xui_panel(world: XuiWorld, *, name: str = "nl-2", **fields: object) -> Panel:
+    """A 3x-ui panel that sells one entrance; reached by its token where it knows tokens."""
+    is_new = world.set()["version"].startswith("3.")
+    access = {"token": world.token} if is_new else {"username": world.username, "password": world.password}
+    usual = {"kind": "xui", "inbounds": {"vless": ["inbound-443"]}, "public_host": f"{name}.example.com"}
+    panel = Panel.objects.create(name=name, base_url=world.address, **(usual | access | fields))
     panel.groups.add(PanelGroup.objects.get(code="main"))
     return panel
 

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.db.models import ManyToManyField, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts.services import note
 from core import clock, jobs
@@ -20,34 +19,12 @@ from core.staff import HistoryAdmin, KeptAdmin, StaffAdmin, column, link_to, pag
 from vpnpanel import checkup, guard, services, sync
 from vpnpanel.guard import words
 from vpnpanel.models import LATE_AFTER, NO_ROOM, Access, Panel, PanelAccount, PanelGroup, SyncRun
+from vpnpanel.panel_form import FIELDSETS, SECRETS, PanelForm
 
 PLACEMENTS = {"joining": "info", "serving": "success", "leaving": "warning", "gone": "default"}
 STATES = {"open": "success", "closed": "info", "draining": "warning", "lost": "danger", "off": "default"}
 PANEL_JOBS = (checkup.KIND, sync.KIND, guard.KIND)
 GUARDS = {"untested": "info", "passed": "success", "failed": "danger"}
-
-
-class PanelForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The password goes in and never comes out again."""
-
-    password = forms.CharField(
-        label=_("Password"),
-        required=False,
-        strip=False,
-        widget=UnfoldAdminPasswordWidget(render_value=False, attrs={"autocomplete": "new-password"}),
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        is_new = self.instance.pk is None
-        self.fields["password"].required = is_new
-        self.fields["password"].help_text = "" if is_new else _("Leave empty to keep the one we have.")
-
-    def clean_password(self) -> str:
-        return str(self.cleaned_data["password"] or self.instance.password)
-
-    def clean_base_url(self) -> str:
-        return str(self.cleaned_data["base_url"]).rstrip("/")
 
 
 def start_job(kind: str, panel: Panel, actor: str) -> Any:
@@ -140,7 +117,7 @@ PANEL_ACTS = (
 class PanelAdmin(KeptAdmin):
     formfield_overrides = {ManyToManyField: {"widget": UnfoldAdminCheckboxSelectMultipleWidget}}
     form = PanelForm
-    secrets = ("password",)
+    secrets = SECRETS
     list_display = (
         "name",
         "shown_state",
@@ -155,20 +132,14 @@ class PanelAdmin(KeptAdmin):
     list_filter = ("state", "is_up", "guard", "kind")
     acts = PANEL_ACTS
     change_form_outer_before_template = "admin/panel.html"
-    fieldsets = (
-        (
-            None,
-            {"fields": (("name", "location"), ("kind", "base_url"), ("username", "password"), "verify_tls")},
-        ),
-        (_("Sale"), {"fields": (("groups", "capacity", "weight"), "inbounds")}),
-    )
+    fieldsets = FIELDSETS
 
     def save_model(self, request: HttpRequest, obj: Panel, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         actor = request.user.get_username()
-        changed = [name for name in form.changed_data if name != "password" or form.data.get("password")]
         action = "panel.changed" if change else "panel.added"
-        note(None, action, actor=actor, subject=f"panel:{obj.pk}", data={"fields": changed, "name": obj.name})
+        data = {"fields": form.changed_names, "name": obj.name}
+        note(None, action, actor=actor, subject=f"panel:{obj.pk}", data=data)
         start_job(checkup.KIND, obj, actor)
         guard.start(obj, asked_by=actor)
 
@@ -326,7 +297,7 @@ class AccessAdmin(HistoryAdmin):
 
 @admin.register(PanelAccount)
 class PanelAccountAdmin(HistoryAdmin):
-    secrets = ("panel__password",)
+    secrets = tuple(f"panel__{name}" for name in SECRETS)
     list_display = (
         "name",
         "panel",
@@ -380,7 +351,7 @@ class PanelAccountAdmin(HistoryAdmin):
 
 @admin.register(SyncRun)
 class SyncRunAdmin(HistoryAdmin):
-    secrets = ("panel__password",)
+    secrets = tuple(f"panel__{name}" for name in SECRETS)
     list_display = (
         "started_at",
         "panel",

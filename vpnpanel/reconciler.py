@@ -15,7 +15,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -29,6 +29,7 @@ from vpnpanel.calls import Drivers, Result, carry_out, carry_out_one
 from vpnpanel.models import Access, Panel, PanelAccount
 from vpnpanel.placement import Plan, make_plan
 from vpnpanel.recording import finish, note_progress
+from vpnpanel.writers import WAIT_SECONDS, Writers, reserve
 
 log = logging.getLogger(__name__)
 
@@ -54,27 +55,35 @@ def reconcile_one(access_id: int) -> bool:
         if not claimed:
             break
         with ExitStack() as closing:
+            writers = Writers()
+            closing.callback(writers.drop)
             try:
-                plan = make_plan(claimed[0], installation)
+                plan = reserve(make_plan(claimed[0], installation), writers, wait_seconds=WAIT_SECONDS)
             except LeaseLost:
                 return False
-            recorded = _call_and_record(plan, Drivers(closing))
+            if plan.is_partial and not plan.works:
+                claims.record(plan.access)  # somebody else writes to its panel: the sweep comes back to it
+                return False
+            recorded = _call_and_record(plan, Drivers(closing), writers)
         if not recorded or not wanted.filter(next_try_at__isnull=True).exists():
             break
     return not wanted.exists()
 
 
-def _call_and_record(plan: Plan, drivers: Drivers) -> bool:
+def _call_and_record(plan: Plan, drivers: Drivers, writers: Writers) -> bool:
     """Call the plan's panels side by side and record each answer as it comes; tell whether the claim held."""
-    if len(plan.works) < 2:
+    if len(plan.works) < 2 and not writers.hold_any:
         return finish(plan, carry_out(plan, drivers))
     results: list[Result] = []
     with ThreadPoolExecutor(min(len(plan.works), THREADS), thread_name_prefix="reconcile") as pool:
-        calls = [pool.submit(carry_out_one, work, drivers) for work in plan.works]
-        for done in as_completed(calls):
-            results.append(done.result())
-            if len(results) < len(calls):
-                note_progress(plan, results[-1])
+        calls = {pool.submit(carry_out_one, work, drivers) for work in plan.works}
+        while calls:
+            done, calls = wait(calls, timeout=1.0, return_when=FIRST_COMPLETED)
+            writers.keep()
+            for call in done:
+                results.append(call.result())
+                if len(results) < len(plan.works):
+                    note_progress(plan, results[-1])
     return finish(plan, results, noted=len(results) - 1)
 
 
@@ -123,6 +132,8 @@ class _Sweep:
     def __init__(self, installation: Installation, stack: ExitStack, budget_seconds: float) -> None:
         self._installation = installation
         self._drivers = Drivers(stack)
+        self._writers = Writers()
+        stack.callback(self._writers.drop)
         self._pool = stack.enter_context(ThreadPoolExecutor(THREADS, thread_name_prefix="reconcile"))
         self._give_up_at = time.monotonic() + budget_seconds
         self._calls: dict[Future[Result], tuple[int, _Running]] = {}
@@ -139,6 +150,7 @@ class _Sweep:
 
     def _work_off(self) -> None:
         while True:
+            self._writers.keep()
             plan = self._next_plan() if self._has_time() else None
             if plan is not None:
                 self._begin(plan)
@@ -169,7 +181,8 @@ class _Sweep:
         lines = Counter(panel for panel, _ in self._calls.values())
         if len(lines) >= PANELS_AT_ONCE:
             return self._panels
-        return {panel for panel, length in lines.items() if length >= PLANS_PER_PANEL}
+        full = {panel for panel, length in lines.items() if length >= PLANS_PER_PANEL}
+        return full | self._writers.elsewhere
 
     def _next_plan(self) -> Plan | None:
         """Claim and plan the next access that a free panel can do something for; None if there is none."""
@@ -178,12 +191,13 @@ class _Sweep:
             return None
         while claimed := claims.claim(due(busy), limit=1, lease_seconds=LEASE_SECONDS):
             try:
-                plan = make_plan(claimed[0], self._installation, busy)
+                plan = reserve(make_plan(claimed[0], self._installation, busy), self._writers)
             except LeaseLost:
                 continue
+            busy = busy | self._writers.elsewhere
             if plan.works or not plan.is_partial:
                 return plan
-            # It was given a place on a busy panel just now: put it back, its turn comes with that panel.
+            # It has or was just given a place on a busy panel: put it back, its turn comes with that panel.
             claims.record(plan.access)
         return None
 

@@ -20,13 +20,14 @@ from vpnpanel import backlog, guard
 from vpnpanel.checkup import check
 from vpnpanel.choosing import selling
 from vpnpanel.errors import NoSuchLocation, PanelUnfit
-from vpnpanel.models import Access, Panel, PanelAccount, PanelGroup, PanelRules
+from vpnpanel.models import Access, Panel, PanelAccount, PanelGroup, PanelRules, normal_address
 from vpnpanel.outages import affected_by as affected_by
 from vpnpanel.outages import keep_figures, mark_up
 from vpnpanel.outages import settle_outage as settle_outage
 from vpnpanel.placement import ended_before
 
 RECONCILE = "vpnpanel.tasks.reconcile_access"
+CONNECTION = frozenset({"kind", "base_url", "username", "password", "token", "totp_secret"})
 RECONCILE_DUE = "vpnpanel.tasks.reconcile_due"
 TERMS = frozenset(
     {
@@ -159,17 +160,20 @@ def used_bytes(access_ids: Iterable[int]) -> dict[int, int]:
 
 
 @transaction.atomic
-def register_panel(
-    *, name: str, base_url: str, username: str, password: str, group: str = "main", **fields: Any
-) -> Panel:
-    """Have a panel by this name, open for sale to the plans of `group`; Marzban unless `fields` name a kind.
+def register_panel(*, name: str, base_url: str, group: str = "main", **fields: Any) -> Panel:
+    """Have a panel by this name, open for sale to the plans of `group`, without asking it anything.
 
-    Safe to repeat: address and credentials follow; what staff set on a known panel stays.
+    `fields`: its `kind` (Marzban if left out), what its kind needs to let us in, and others of its row. Safe
+    to repeat: address and credentials follow; what staff set on a known panel stays. Raises PanelUnfit.
     """
-    access = {"base_url": base_url.rstrip("/"), "username": username, "password": password}
-    panel, is_new = Panel.objects.update_or_create(
-        name=name, defaults=access, create_defaults=access | fields
-    )
+    panel = Panel.objects.filter(name=name).first()
+    is_new = panel is None
+    panel = panel or Panel(name=name)
+    for field, value in (fields | {"base_url": normal_address(base_url)}).items():
+        if is_new or field in CONNECTION:
+            setattr(panel, field, value)
+    _require_fit(panel)
+    panel.save()
     if is_new:
         panel.groups.add(PanelGroup.objects.get(code=group))
     return panel
@@ -181,8 +185,8 @@ def add_panel(*, actor: str, groups: Iterable[PanelGroup], **fields: Any) -> Pan
     Safe to repeat: the panel is known by its address and administrator; the other fields follow. Calls the
     panel, so no transaction may be open. Raises PanelDown, PanelRefused, or PanelUnfit for unfit values.
     """
-    fields["base_url"] = fields["base_url"].rstrip("/")
-    known = Panel.objects.filter(base_url=fields["base_url"], username=fields["username"]).first()
+    fields["base_url"] = normal_address(fields["base_url"])
+    known = Panel.objects.filter(base_url=fields["base_url"], username=fields.get("username", "")).first()
     panel = known or Panel()
     for name, value in fields.items():
         setattr(panel, name, value)
@@ -194,6 +198,8 @@ def change_panel(
 ) -> Panel:
     """Change a panel's row once the panel has answered under the new values. Raises as add_panel."""
     panel = Panel.objects.get(pk=panel_id)
+    if "base_url" in fields:
+        fields["base_url"] = normal_address(fields["base_url"])
     for name, value in fields.items():
         setattr(panel, name, value)
     return _check_and_save(panel, groups=groups, actor=actor, changed=sorted(fields))
@@ -203,10 +209,7 @@ def _check_and_save(
     panel: Panel, *, groups: Iterable[PanelGroup] | None, actor: str, changed: list[str]
 ) -> Panel:
     is_new = panel.pk is None
-    try:
-        panel.full_clean()
-    except ValidationError as wrong:
-        raise PanelUnfit("; ".join(wrong.messages)) from wrong
+    _require_fit(panel)
     found = check(panel)
     with transaction.atomic():
         panel.save(update_fields=None if is_new else changed)
@@ -225,6 +228,13 @@ def _check_and_save(
     mark_up(panel)
     guard.start(panel, asked_by=actor)
     return panel
+
+
+def _require_fit(panel: Panel) -> None:
+    try:
+        panel.full_clean()
+    except ValidationError as wrong:
+        raise PanelUnfit("; ".join(dict.fromkeys(wrong.messages))) from wrong
 
 
 def set_panel_state(panel_id: int, *, state: str, actor: str) -> bool:

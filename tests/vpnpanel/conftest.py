@@ -5,6 +5,7 @@ from tests.factories import make_panel
 from tests.world import PanelWorld
 from vpnpanel.drivers import marzban as marzban_driver
 from vpnpanel.drivers import marzban_api
+from vpnpanel.drivers.xui import doors, known
 from vpnpanel.models import Panel
 
 
@@ -14,6 +15,8 @@ def fresh_process() -> None:
     marzban_api.TOKENS.clear()
     marzban_api.REFUSALS.clear()
     marzban_driver.INBOUNDS.clear()
+    doors.DOORS.clear()
+    known.PANELS.clear()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 import secrets
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -205,11 +205,3 @@ class ListsInbounds(ABC):
     @abstractmethod
     def inbounds(self) -> dict[str, list[str]]:
         """Return the tags of the panel's entrances by protocol."""
-
-
-class SharesInbounds(ABC):
-    """A panel on which somebody else's clients may stand in our way."""
-
-    @abstractmethod
-    def strangers(self, ours: Collection[str]) -> dict[str, int]:
-        """Count by tag the clients that belong to none of our accounts, where that is a danger to them."""

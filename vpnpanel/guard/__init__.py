@@ -28,6 +28,7 @@ from vpnpanel.errors import PanelDown, PanelError, PanelRefused
 from vpnpanel.guard.examination import Examination
 from vpnpanel.models import Panel
 from vpnpanel.outages import look
+from vpnpanel.writers import sole_writer
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,9 @@ NAME_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 MOST_LEFTOVERS = 5
 # For each call of a test; with LONGEST_SECONDS of an examination still within the lease of a job.
 READ_SECONDS = 15.0
+# How long a test may keep other writers from a panel that has one at a time, and wait for them itself.
+WRITING_SECONDS = 90.0
+WAIT_SECONDS = 10.0
 TESTABLE = (Panel.State.OPEN, Panel.State.CLOSED, Panel.State.DRAINING)
 
 
@@ -102,9 +106,10 @@ def _examine(panel: Panel, owner: str) -> Examination:
     driver = driver_for(panel, read_seconds=READ_SECONDS)
     try:
         examined = Examination(driver, owner, name, panel.inbounds)
-        examined.run()
-        leftovers = {*leftovers, *examined.leftovers, *(() if examined.is_clean else (name,))}
-        examined.leftovers = leftovers if examined.away else _remove(driver, leftovers)
+        with sole_writer(panel, seconds=WRITING_SECONDS, wait_seconds=WAIT_SECONDS):
+            examined.run()
+            leftovers = {*leftovers, *examined.leftovers, *(() if examined.is_clean else (name,))}
+            examined.leftovers = leftovers if examined.away else _remove(driver, leftovers)
         return examined
     finally:
         driver.close()

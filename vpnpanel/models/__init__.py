@@ -2,7 +2,7 @@
 
 from vpnpanel.models.accesses import LATE_AFTER, NAME_LENGTH, NO_ROOM, Access, PanelAccount
 from vpnpanel.models.outages import Outage, PanelRules
-from vpnpanel.models.panels import Panel, PanelGroup, require_inbounds, require_web_address
+from vpnpanel.models.panels import Panel, PanelGroup, normal_address, require_inbounds, require_web_address
 from vpnpanel.models.strays import StrayAccount
 from vpnpanel.models.syncs import SyncFinding, SyncRun
 from vpnpanel.models.usage import AccessUsage
@@ -21,6 +21,7 @@ __all__ = [
     "SyncFinding",
     "PanelRules",
     "SyncRun",
+    "normal_address",
     "require_inbounds",
     "require_web_address",
 ]

@@ -1,6 +1,6 @@
 """Panels, and the groups that plans sell."""
 
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
@@ -8,6 +8,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from core.crypto import EncryptedTextField
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def require_web_address(value: str) -> None:
@@ -26,6 +28,25 @@ def require_web_address(value: str) -> None:
         or " " in value
     ):
         raise ValidationError(_("Give an address such as https://panel.example.com:8000"))
+
+
+def normal_address(address: str) -> str:
+    """Return the one form of an address, so that a panel is not added twice.
+
+    Small letters in scheme and host, no default port, no slash at the end; the path is kept as it is. What is
+    no address comes back unchanged.
+    """
+    try:
+        parts = urlsplit(address.strip())
+        port = parts.port
+    except ValueError:
+        return address
+    host = parts.hostname or ""
+    if not host or parts.username:
+        return address.strip().rstrip("/")
+    host = f"[{host}]" if ":" in host else host
+    place = host if port in (None, DEFAULT_PORTS.get(parts.scheme)) else f"{host}:{port}"
+    return urlunsplit((parts.scheme, place, parts.path.rstrip("/"), parts.query, parts.fragment))
 
 
 def require_inbounds(value: object) -> None:
@@ -158,6 +179,18 @@ class Panel(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Require what the kind of panel needs to let us in."""
+        if self.kind == self.Kind.XUI and self.token:
+            return
+        missing = [name for name in ("username", "password") if not getattr(self, name)]
+        if self.kind == self.Kind.XUI:
+            text = _("3x-ui needs an API token, or name and password.")
+        else:
+            text = _("Marzban needs the name and the password of an administrator.")
+        if missing:
+            raise ValidationError(dict.fromkeys(missing, text))
 
     @property
     def may_be_called(self) -> bool:

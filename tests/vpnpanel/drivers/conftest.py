@@ -10,7 +10,6 @@ import pytest
 from tests.world import PanelWorld, XuiWorld
 from vpnpanel import drivers
 from vpnpanel.drivers.base import Credentials, Desired, Observed, PanelAddress, PanelDriver
-from vpnpanel.drivers.xui import doors, known
 from vpnpanel.errors import PanelError, PanelRefused
 
 NAME = "abc123_0123456789abcdef"
@@ -26,12 +25,6 @@ WANTED = Desired(
 STOPPED = Desired(is_enabled=False, until=UNTIL, traffic_limit=0, note=WANTED.note, credentials=KEYS)
 
 Trouble = tuple[dict[str, Any], type[PanelError]]
-
-
-@pytest.fixture(autouse=True)
-def fresh_xui_process() -> None:
-    doors.DOORS.clear()
-    known.PANELS.clear()
 
 
 @dataclass

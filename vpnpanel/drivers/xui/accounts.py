@@ -117,6 +117,19 @@ def fresh_client(email: str) -> Client:
     return {"email": email, "flow": "", "tgId": 0, "reset": 0}
 
 
+def must_write(wanted: Client, shown: Client, row: Row | None, names: Iterable[str] = COMPARED) -> bool:
+    """Tell whether a client differs from what is wanted in a named field, or is kept out needlessly.
+
+    A client whose time or traffic is used up is switched off by the panel itself: that is no difference.
+    """
+    part = Part({**shown, **wanted}, row)
+    is_spent = part.is_used_up or part.is_over(clock.now())
+    if is_spent and wanted.get("enable"):
+        names = [name for name in names if name != "enable"]
+    is_kept_out = bool(wanted.get("enable")) and not is_spent and not part.is_let_in
+    return is_kept_out or bool(differences(wanted, shown, names))
+
+
 def differences(
     wanted: Mapping[str, Any], shown: Mapping[str, Any], names: Iterable[str] = COMPARED
 ) -> list[str]:

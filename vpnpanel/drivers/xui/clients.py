@@ -5,7 +5,7 @@ calls the key `uuid`, the writing side `id`; versions before 3.3.1 make a new on
 """
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from vpnpanel.drivers.xui.accounts import (
     differences,
     fresh_client,
     keys,
+    must_write,
     observe,
     terms,
 )
@@ -45,12 +46,6 @@ class Record:
     client: Client
     inbound_ids: frozenset[int]
     row: Row | None = None
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether the panel keeps it out though neither time nor traffic does: only writing helps."""
-        is_out = self.row is not None and not self.row.get("enable", True)
-        return is_out and not Part(self.client, self.row).is_used_up
 
 
 @dataclass(frozen=True)
@@ -144,10 +139,6 @@ class ClientsDialect:
         online = summary.get("onlineCount") if isinstance(summary, dict) else 0
         return int(page.get("total") or 0), int(online or 0)
 
-    def strangers(self, ours: Collection[str]) -> dict[str, int]:
-        """Nobody to tell of: the panel itself keeps writers apart."""
-        return {}
-
     def _read(self, name: str) -> Record | None:
         """Return the record with its traffic row; None if the panel has none."""
         try:
@@ -190,7 +181,7 @@ class ClientsDialect:
         used = Part(record.client, record.row).used
         wanted = {**record.client, **terms(desired, used), **_keys(desired.credentials, sold)}
         calls = []
-        if differences(wanted, record.client, names) or (desired.is_enabled and record.is_cut):
+        if must_write(wanted, record.client, record.row, names):
             calls.append(Call(f"{ROOT}/update/{segment(name)}", wanted))
         if not desired.is_enabled:
             return calls

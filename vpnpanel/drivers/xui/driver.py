@@ -1,6 +1,6 @@
 """3x-ui (v2.6.0 to v2.9.4, and from v3.2.5 on) as the shop needs it: finds out which dialect to speak."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -13,7 +13,6 @@ from vpnpanel.drivers.base import (
     PanelAddress,
     PanelDriver,
     RotatesKeys,
-    SharesInbounds,
 )
 from vpnpanel.drivers.xui.api import XuiApi
 from vpnpanel.drivers.xui.clients import ClientsDialect
@@ -29,7 +28,7 @@ Result = TypeVar("Result")
 OLDEST_SUPPORTED = (3, 2, 5)
 
 
-class XuiDriver(PanelDriver, ListsInbounds, RotatesKeys, SharesInbounds):
+class XuiDriver(PanelDriver, ListsInbounds, RotatesKeys):
     """A 3x-ui panel, on inbounds of the shop's own."""
 
     page_size = 200
@@ -53,10 +52,6 @@ class XuiDriver(PanelDriver, ListsInbounds, RotatesKeys, SharesInbounds):
             if inbound.protocol in KEY_FIELDS:
                 found.setdefault(inbound.protocol, []).append(inbound.tag)
         return found
-
-    def strangers(self, ours: Collection[str]) -> dict[str, int]:
-        shown = self._run(lambda dialect: dialect.strangers(ours))
-        return {tag: number for tag, number in shown.items() if number}
 
     def get_account(self, name: str) -> Observed:
         return self._run(lambda dialect: dialect.get(name))

@@ -22,8 +22,6 @@ from vpnpanel.errors import PanelRefused
 
 _SUFFIX = re.compile(r"(.+)-i(\d+)$")
 
-Wanted = tuple[Inbound, Client | None, Client]
-
 
 @dataclass(frozen=True)
 class Member:
@@ -39,6 +37,9 @@ class Member:
         return not self.client.get("enable") and len(self.inbound.clients) == 1
 
 
+Wanted = tuple[Inbound, Member | None, Client]
+
+
 @dataclass
 class Family:
     """All clients of one account. `orphans` are traffic rows of clients that the panel has lost."""
@@ -49,13 +50,6 @@ class Family:
 
     def on(self, inbound_id: int) -> Member | None:
         return next((each for each in self.members if each.inbound.id == inbound_id), None)
-
-    def is_cut(self, inbound_id: int) -> bool:
-        """Whether the panel keeps a client out that neither time nor traffic does: only writing helps."""
-        member = self.on(inbound_id)
-        if member is None or member.row is None or member.row.get("enable", True):
-            return False
-        return not Part(member.client, member.row).is_used_up
 
     def require_ours(self, desired: Desired) -> None:
         """Raise PanelRefused if a client of this name has other keys than an account of ours would."""
@@ -112,14 +106,14 @@ def wanted_clients(family: Family, desired: Desired, sold: list[Inbound]) -> Ite
         own_keys = _keys(inbound, desired.credentials)
         if member is not None:
             # Everything the panel keeps of a client goes back with it: what is left out is lost.
-            yield inbound, member.client, {**member.client, **terms(desired, spent, share), **own_keys}
+            yield inbound, member, {**member.client, **terms(desired, spent, share), **own_keys}
         elif desired.is_enabled:
             own_keys = own_keys or _keys(inbound, Credentials.fresh())
             flow = {"flow": VISION if inbound.carries_flow else ""}
             new = fresh_client(email_on(family.name, inbound)) | own_keys | flow
             yield inbound, None, new | terms(desired, spent, share)
     for member in others:
-        yield member.inbound, member.client, {**member.client, "enable": False}
+        yield member.inbound, member, {**member.client, "enable": False}
 
 
 def observe_family(family: Family, sold_ids: frozenset[int] | None, address: PanelAddress) -> Observed:

@@ -7,8 +7,7 @@ change, so of two at once one is lost: there may be one writer at a time, and ea
 
 import json
 import logging
-from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +15,7 @@ from typing import Any
 
 from vpnpanel.drivers.base import Desired, Observed, PanelAddress
 from vpnpanel.drivers.xui import families
-from vpnpanel.drivers.xui.accounts import COMPARED, VERIFIED, differences
+from vpnpanel.drivers.xui.accounts import COMPARED, VERIFIED, must_write
 from vpnpanel.drivers.xui.api import XuiApi, segment
 from vpnpanel.drivers.xui.envelope import (
     AnswerLost,
@@ -126,14 +125,6 @@ class LegacyDialect:
             online = self._api.post(f"{ROOT}/onlines")
         return self._known.accounts or 0, len(online or ())
 
-    def strangers(self, ours: Collection[str]) -> dict[str, int]:
-        """Count by tag the clients on inbounds we sell that belong to none of these accounts."""
-        inbounds = self._read()
-        sold_ids = self._known.sold_ids(inbounds) or frozenset()
-        others = [family for family in families.all_of(inbounds) if family.name not in ours]
-        places = [each.inbound for family in others for each in family.members]
-        return dict(Counter(place.tag for place in places if place.id in sold_ids))
-
     def _read(self) -> list[Inbound]:
         inbounds = read_inbounds(self._api.get(f"{ROOT}/list"))
         self._known.remember(inbounds)
@@ -152,9 +143,9 @@ class LegacyDialect:
             family.require_ours(desired)
         wanted = families.wanted_clients(family, desired, self._sold(inbounds, desired))
         return [
-            Change(inbound, old, new)
-            for inbound, old, new in wanted
-            if old is None or differences(new, old, names) or (new["enable"] and family.is_cut(inbound.id))
+            Change(inbound, member.client if member else None, new)
+            for inbound, member, new in wanted
+            if member is None or must_write(new, member.client, member.row, names)
         ]
 
     def _sold(self, inbounds: list[Inbound], desired: Desired) -> list[Inbound]:
