@@ -12,12 +12,13 @@ from sandbox.xui.subscription import PATH
 Place = tuple[Inbound, Client]
 
 
-def accounts(panel: XuiPanel) -> list[dict[str, Any]]:
-    """Give everybody the panel has stored, oldest first, then the names that only its core still knows."""
+def accounts(panel: XuiPanel, *, newest: int | None = None) -> list[dict[str, Any]]:
+    """Give who is stored, oldest first (the `newest` alone), then names that only the core still knows."""
     places: dict[str, list[Place]] = {email: [] for email in panel.state.records}
     for inbound, client in panel.state.placed():
         places.setdefault(str(client.get("email", "")), []).append((inbound, client))
-    shown = [account(panel, email, where) for email, where in places.items()]
+    emails = list(places)[max(0, len(places) - newest) :] if newest is not None else list(places)
+    shown = [account(panel, email, places[email]) for email in emails]
     core = (email for keys in panel.state.core.values() for email in keys)
     lost = [email for email in dict.fromkeys(core) if email not in places]
     return shown + [account(panel, email, []) | ZOMBIE for email in lost]

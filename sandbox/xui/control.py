@@ -68,9 +68,8 @@ class PanelControl:
     async def users(self, request: web.Request) -> web.Response:
         """List the clients by email and whether the core lets each in; ?limit= keeps the newest."""
         poll_if_due(self.panel)
-        shown = accounts(self.panel)
-        limit = int(request.query.get("limit", len(shown)))
-        return web.json_response(shown[len(shown) - limit :] if limit < len(shown) else shown)
+        limit = request.query.get("limit")
+        return web.json_response(accounts(self.panel, newest=int(limit) if limit else None))
 
     async def make_users(self, request: web.Request) -> web.Response:
         """Make one client or a list straight, as if somebody else had. Fields as the panel's, and "inbounds".

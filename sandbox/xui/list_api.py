@@ -17,6 +17,8 @@ LARGEST_PAGE = 200
 SORTS = {"email": "email", "totalGB": "totalGB", "expiryTime": "expiryTime", "comment": "comment"}
 EXPIRING_MS = 3 * 86_400_000
 
+Kinds = dict[str, Callable[[Record], bool]]
+
 
 class ListDoor(RecordDoor):
     def routes(self) -> list[Route]:
@@ -37,14 +39,18 @@ class ListDoor(RecordDoor):
         page = max(1, whole_number(query.get("page", "1")))
         size = min(LARGEST_PAGE, max(1, whole_number(query.get("pageSize", "25"))))
         everybody = list(self.state.records.values())
-        found = [record for record in everybody if self.fits(record, query)]
+        kinds = self.kinds()
+        wanted = kinds.get(query.get("filter", ""))
+        found = [
+            record for record in everybody if (wanted is None or wanted(record)) and self.fits(record, query)
+        ]
         by = SORTS.get(query.get("sort", ""))
         if by is not None:
             found.sort(key=lambda record: record.fields[by], reverse=query.get("order") == "descend")
         items = [self.row(record) for record in found[(page - 1) * size : page * size]]
         answer = {"items": items, "total": len(everybody), "filtered": len(found), "page": page}
         groups = sorted({record.fields["group"] for record in everybody} - {""})
-        summary = self.summary(everybody)
+        summary = summary_of(everybody, kinds)
         return Reply(obj=answer | {"pageSize": size, "summary": summary, "groups": groups})
 
     def row(self, record: Record) -> dict[str, Any]:
@@ -64,17 +70,11 @@ class ListDoor(RecordDoor):
             return False
         if query.get("inbound") and whole_number(query["inbound"]) not in record.inbound_ids:
             return False
-        protocol = query.get("protocol")
-        if protocol and not any(
-            self.state.inbounds[number].protocol == protocol
-            for number in record.inbound_ids
-            if number in self.state.inbounds
-        ):
-            return False
-        wanted = self.kinds().get(query.get("filter", ""))
-        return wanted is None or wanted(record)
+        numbers = [number for number in record.inbound_ids if number in self.state.inbounds]
+        protocols = {self.state.inbounds[number].protocol for number in numbers}
+        return query.get("protocol", "") in ("", *protocols)
 
-    def kinds(self) -> dict[str, Callable[[Record], bool]]:
+    def kinds(self) -> Kinds:
         now, online = self.panel.now_ms, set(self.panel.online())
 
         def is_depleted(record: Record) -> bool:
@@ -92,17 +92,17 @@ class ListDoor(RecordDoor):
             "active": lambda record: record.fields["enable"] and not is_depleted(record),
         }
 
-    def summary(self, everybody: list[Record]) -> dict[str, Any]:
-        kinds = self.kinds()
-        names = {
-            kind: [record.fields["email"] for record in everybody if fits(record)]
-            for kind, fits in kinds.items()
-        }
-        active = len(names.pop("active"))
-        counts = {
-            "onlineCount": len(names["online"]),
-            "depletedCount": len(names["depleted"]),
-            "expiringCount": len(names["expiring"]),
-            "deactiveCount": len(names["deactive"]),
-        }
-        return {"total": len(everybody), "active": active} | counts | names
+
+def summary_of(everybody: list[Record], kinds: Kinds) -> dict[str, Any]:
+    """Count the clients of each kind, and name them."""
+    names = {
+        kind: [record.fields["email"] for record in everybody if fits(record)] for kind, fits in kinds.items()
+    }
+    active = len(names.pop("active"))
+    counts = {
+        "onlineCount": len(names["online"]),
+        "depletedCount": len(names["depleted"]),
+        "expiringCount": len(names["expiring"]),
+        "deactiveCount": len(names["deactive"]),
+    }
+    return {"total": len(everybody), "active": active} | counts | names

@@ -75,15 +75,15 @@ def client_row(account: dict[str, Any]) -> str:
 
 def clients_page(panel: XuiPanel) -> web.Response:
     """Show the inbounds, then the newest clients, those that only the core knows among them."""
-    shown = accounts(panel)
+    shown = accounts(panel, newest=SHOWN)
     text = PAGE.format(
         name=html.escape(panel.name),
         version=html.escape(panel.state.version),
         dialect="clients" if panel.since(*CLIENTS) else "legacy",
-        count=len(shown),
+        count=len({client.get("email") for _, client in panel.state.placed()} | set(panel.state.records)),
         keys=sum(len(keys) for keys in panel.state.core.values()),
         now=moment(panel.clock.now()),
         inbounds="".join(inbound_row(panel, inbound) for inbound in panel.state.inbounds.values()),
-        rows="".join(client_row(account) for account in reversed(shown[-SHOWN:])),
+        rows="".join(client_row(account) for account in reversed(shown)),
     )
     return web.Response(text=text, content_type="text/html", headers={"Cache-Control": "no-store"})

@@ -62,7 +62,7 @@ class Records:
         record = self.state.records.get(email)
         if record is not None and record.fields["subId"] != wished.get("subId"):
             raise Failure(f"email already in use: {email}")
-        if record is None and self.state.email_is_taken(email):
+        if record is None and self.has(email):
             raise Failure(f"email already in use: {email}")
         self.require_own_sub_id(email, str(wished.get("subId") or ""))
         if record is None:
@@ -72,6 +72,11 @@ class Records:
         # Each inbound is done by itself: one that is missing leaves those before it done.
         for number in inbound_ids:
             await self.put_into(record, number, repeats=not self.panel.since(3, 5, 0))
+
+    def has(self, email: str) -> bool:
+        """Whether there is a client of this name, in whatever case."""
+        wanted = email.lower()
+        return any(name.lower() == wanted for name in self.state.records)
 
     def begin(self, wished: Client) -> Record:
         """Store a new record: on, whatever was asked, with keys of the panel's own where none came."""
@@ -122,7 +127,7 @@ class Records:
         record = self.record(email)
         self.require_fit(wished)
         new = wished["email"]
-        if new != email and (new in self.state.records or self.state.email_is_taken(new, but=email)):
+        if new.lower() != email.lower() and self.has(new):
             raise Failure(f"email already in use: {new}")
         self.require_own_sub_id(email, str(wished.get("subId") or ""))
         before, fields = record.fields, {**EMPTY, **wished}
