@@ -1,20 +1,20 @@
 """Texts kept for a while in Django's cache. While it is away they are made anew, nothing worse."""
 
 import logging
-import time
 
 from django.core.cache import cache
 from redis.exceptions import RedisError
 
+from core.pauses import Pause
+
 log = logging.getLogger(__name__)
 
-QUIET_SECONDS = 5.0
-_away_until = 0.0
+pause = Pause(seconds=5)
 
 
 def get(key: str) -> str | None:
     """Return what was kept under the key, None if there is nothing or the cache is away."""
-    if time.monotonic() < _away_until:
+    if pause.is_on:
         return None
     try:
         found: str | None = cache.get(key)
@@ -26,7 +26,7 @@ def get(key: str) -> str | None:
 
 def put(key: str, text: str, seconds: int) -> None:
     """Keep the text for that long, if the cache is there."""
-    if time.monotonic() < _away_until:
+    if pause.is_on:
         return
     try:
         cache.set(key, text, seconds)
@@ -35,6 +35,5 @@ def put(key: str, text: str, seconds: int) -> None:
 
 
 def _leave_alone(away: RedisError) -> None:
-    global _away_until
-    _away_until = time.monotonic() + QUIET_SECONDS
+    pause.begin()
     log.warning("the cache does not answer: %s", type(away).__name__)

@@ -13,11 +13,12 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from core.pauses import Pause
+
 log = logging.getLogger(__name__)
 
 # An answer must not wait for a Redis that is away, and callers must not be refused for it either.
 REDIS_SECONDS = 0.3
-QUIET_SECONDS = 5.0
 
 
 class Rate:
@@ -27,11 +28,11 @@ class Rate:
         self._name = name
         self._limiter: SlidingWindowCounterRateLimiter | None = None
         self._building = threading.Lock()
-        self._away_until = 0.0
+        self._pause = Pause(seconds=5)
 
     def seconds_to_wait(self, key: str, per_minute: int) -> int:
         """Count one ask; return 0 if it may pass, else after how many seconds the next one may."""
-        if time.monotonic() < self._away_until:
+        if self._pause.is_on:
             return 0
         item = RateLimitItemPerMinute(per_minute)
         try:
@@ -40,7 +41,7 @@ class Rate:
                 return 0
             reset_at, _ = limiter.get_window_stats(item, self._name, key)
         except RedisError as away:
-            self._away_until = time.monotonic() + QUIET_SECONDS
+            self._pause.begin()
             log.warning("asks for %s are not counted: %s", self._name, type(away).__name__)
             return 0
         return max(int(reset_at - time.time()) + 1, 1)
