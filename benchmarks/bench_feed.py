@@ -91,7 +91,7 @@ def shop(folder: Path, size: Size) -> Iterator[tuple[str, str, int, list[str]]]:
 
 
 async def fetch_all(address: str, tokens: list[str], ask: str, size: Size) -> tuple[float, list[float]]:
-    """Keep `at_once` connections busy, link after link; return the seconds it took, and those of each fetch."""
+    """Keep `at_once` connections busy, link after link; return the seconds, in all and of each fetch."""
     end, headers = ASKS[ask]
     known: dict[str, str] = {}
     wanted = 304 if "304" in ask else 404 if "unknown" in ask else 200

@@ -33,9 +33,9 @@ def make(customers: int) -> list[str]:
 
     change_rules(fetches_per_minute=1000, announce_en="Maintenance tonight", actor="benchmark")
     panels = [
-        Panel.objects.create(name=f"p{number}", base_url=f"http://127.0.0.1:9/{number}", location=f"🇳🇱 {number}")
+        Panel.objects.create(name=f"p{number}", base_url=f"http://127.0.0.1:9/{number}", location="Paris")
         for number in range(PANELS)
-    ]  # fmt: skip
+    ]
     until, plan = clock.now() + timedelta(days=30), Plan.objects.get(code="month")
     people = User.objects.bulk_create(
         [

@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from accounts.models import User
 from core import clock
 from core.clock import DAY
+from core.compiled import CompiledQuery
 from subscriptions.models import Conditions, Plan, Subscription, TrialUse
 from subscriptions.services.trials import identity_hash
 from vpnpanel.models import Access, PanelAccount
@@ -137,8 +138,21 @@ def of(customer: User) -> CustomerStatus:
 def read(subscription: Subscription, customer: User, *, now: datetime) -> Reading:
     """Return what a subscription amounts to at `now`. One query, if its access is loaded."""
     access = subscription.access
-    accounts = list(
-        PanelAccount.objects.filter(access_id=access.pk)
+    accounts = _ACCOUNTS.rows(access.pk)
+    used = sum(account.used_bytes for account in accounts)
+    sources = _working_sources(access, accounts)
+    return Reading(
+        state=_state(subscription, customer, used, bool(sources), now),
+        sources=sources,
+        used_bytes=used,
+        period_used=subscription.period_used(used),
+        period_limit=subscription.period_limit,
+    )
+
+
+_ACCOUNTS = CompiledQuery[PanelAccount](
+    lambda access_id: (
+        PanelAccount.objects.filter(access_id=access_id)
         .select_related("panel")
         .order_by("id")
         .only(
@@ -150,16 +164,9 @@ def read(subscription: Subscription, customer: User, *, now: datetime) -> Readin
             "key_epoch",
             "panel__location",
         )
-    )
-    used = sum(account.used_bytes for account in accounts)
-    sources = _working_sources(access, accounts)
-    return Reading(
-        state=_state(subscription, customer, used, bool(sources), now),
-        sources=sources,
-        used_bytes=used,
-        period_used=subscription.period_used(used),
-        period_limit=subscription.period_limit,
-    )
+    ),
+    -1,
+)
 
 
 def _state(subscription: Subscription, customer: User, used: int, has_links: bool, now: datetime) -> State:

@@ -5,13 +5,15 @@ Headers as the apps read them: Happ's developer notes and the Clash convention f
 
 import base64
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
-from django.db.models import Subquery
+from django.db.models import QuerySet, Subquery
 from django.db.models.functions import JSONObject
 from django.utils import translation
 from django.utils.http import content_disposition_header
 
+from core.compiled import CompiledQuery
 from subscriptions.contacts import support_url
 from subscriptions.feeds.bodies import body
 from subscriptions.feeds.formats import Wanted
@@ -66,16 +68,25 @@ def find(token: str, *, for_page: bool = False) -> Found | None:
     A page shows more of it than an app gets. The rules come along as one column: a table of one row is not
     worth a query of its own.
     """
-    rules = SubscriptionRules.objects.values(row=JSONObject(**{name: name for name in RULES}))[:1]
-    known = Subscription.objects.filter(token_hash=hash_of(token)).annotate(rules=Subquery(rules))
-    if for_page:
-        subscription = known.select_related("user", "access", "plan").defer("token").first()
-    else:
-        subscription = known.select_related("user", "access").only(*COLUMNS).first()
-    if subscription is None:
+    subscriptions = (_FOR_PAGE if for_page else _FOR_APP).rows(hash_of(token))
+    if not subscriptions:
         return None
+    subscription = subscriptions[0]
     subscription.token = token
     return Found(subscription, SubscriptionRules(**(subscription.rules or {})))
+
+
+def _known(token_hash: str) -> QuerySet[Any]:
+    rules = SubscriptionRules.objects.values(row=JSONObject(**{name: name for name in RULES}))[:1]
+    return Subscription.objects.filter(token_hash=token_hash).annotate(rules=Subquery(rules)).order_by()
+
+
+_FOR_APP = CompiledQuery[Any](
+    lambda token_hash: _known(token_hash).select_related("user", "access").only(*COLUMNS), "no hash"
+)
+_FOR_PAGE = CompiledQuery[Any](
+    lambda token_hash: _known(token_hash).select_related("user", "access", "plan").defer("token"), "no hash"
+)
 
 
 def make(found: Found, reading: Reading, wanted: Wanted, refusal: Refusal = Refusal.NONE) -> Document:
