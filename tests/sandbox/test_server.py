@@ -110,12 +110,19 @@ def test_a_taken_port_is_said_in_one_sentence(settings, box):
         call_command("sandbox", page_port=0, telegram_port=0, marzban_port=[int(taken)], yookassa_port=0)
 
 
+def test_a_version_nobody_stands_in_for_is_said_in_one_sentence(settings):
+    with pytest.raises(CommandError, match="from 2.6.0 on, not 2.4.0"):
+        call_command("sandbox", xui_port=[0], xui_version=["2.4.0"])
+
+
 def test_the_command_runs_until_told_to_stop_and_keeps_its_state(tmp_path):
     snapshot = tmp_path / "snapshot.json"
     arguments = [
         "--page-port=0",
         "--telegram-port=0",
         "--marzban-port=0",
+        "--xui-port=0",
+        "--xui-version=2.9.4",
         "--yookassa-port=0",
         f"--snapshot={snapshot}",
     ]
@@ -127,8 +134,9 @@ def test_the_command_runs_until_told_to_stop_and_keeps_its_state(tmp_path):
         text=True,
     )
     with process:
-        addresses = dict(process.stdout.readline().split() for _ in range(4))
+        addresses = dict(process.stdout.readline().split() for _ in range(5))
         requests.post(f"{addresses['marzban']}/_emu/users", json={"username": "stranger"}, timeout=5)
+        assert requests.get(f"{addresses['xui']}/_emu/panel", timeout=5).json()["version"] == "2.9.4"
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
     assert "stranger" in json.loads(snapshot.read_text())["stand_ins"]["marzban"]["users"]

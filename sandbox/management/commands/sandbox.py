@@ -42,22 +42,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         refuse_where_it_does_not_belong()
-        links = {"web": options["web_url"], "admin": options["admin_url"]}
-        server = SandboxServer(
-            host=options["host"],
-            page_port=options["page_port"],
-            telegram_port=options["telegram_port"],
-            marzban_ports=options["marzban_port"] or [8083],
-            xui_ports=options["xui_port"] or [],
-            xui_versions=options["xui_version"] or [DEFAULT, DEFAULT_LEGACY],
-            yookassa_port=options["yookassa_port"],
-            yookassa_webhook=options["yookassa_webhook"],
-            yookassa_url=options["yookassa_url"].rstrip("/"),
-            snapshot=options["snapshot"],
-            bot_token=options["bot_token"] or getattr(settings, "TELEGRAM_BOT_TOKEN", "") or BOT_TOKEN,
-            bot_username=options["bot_username"] or BOT_USERNAME,
-            links={name: url for name, url in links.items() if url},
-        )
+        try:
+            server = build(options)
+        except ValueError as error:
+            raise CommandError(str(error)) from error
         try:
             asyncio.run(self.serve(server))
         except OSError as error:
@@ -78,6 +66,26 @@ class Command(BaseCommand):
             await told_to_stop.wait()
         finally:
             await server.stop()
+
+
+def build(options: dict[str, Any]) -> SandboxServer:
+    """Raises ValueError for a version of a panel that nobody stands in for."""
+    links = {"web": options["web_url"], "admin": options["admin_url"]}
+    return SandboxServer(
+        host=options["host"],
+        page_port=options["page_port"],
+        telegram_port=options["telegram_port"],
+        marzban_ports=options["marzban_port"] or [8083],
+        xui_ports=options["xui_port"] or [],
+        xui_versions=options["xui_version"] or [DEFAULT, DEFAULT_LEGACY],
+        yookassa_port=options["yookassa_port"],
+        yookassa_webhook=options["yookassa_webhook"],
+        yookassa_url=options["yookassa_url"].rstrip("/"),
+        snapshot=options["snapshot"],
+        bot_token=options["bot_token"] or getattr(settings, "TELEGRAM_BOT_TOKEN", "") or BOT_TOKEN,
+        bot_username=options["bot_username"] or BOT_USERNAME,
+        links={name: url for name, url in links.items() if url},
+    )
 
 
 def refuse_where_it_does_not_belong() -> None:

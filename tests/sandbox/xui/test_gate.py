@@ -5,7 +5,7 @@ import time
 import pytest
 
 from sandbox.xui.totp import code_at
-from tests.sandbox.xui.owner import Owner
+from tests.sandbox.xui.owner import Owner, client
 
 SECRET = "JBSWY3DPEHPK3PXP"
 LIST = "panel/api/inbounds/list"
@@ -132,3 +132,24 @@ def test_the_cookie_follows_the_base_path_from_2_9_0_on(xui_legacy, version, pat
     owner = Owner(xui_legacy)
     owner.log_in()
     assert next(iter(owner.http.cookies)).path == path
+
+
+def test_version_3_0_writes_the_old_way_under_the_new_locks(xui_legacy):
+    xui_legacy.set_version("3.0.2")
+    caller = Owner(xui_legacy).bear()
+    assert caller.add(1, client("anna"))["success"]
+    owner = Owner(xui_legacy)
+    owner.log_in_with_csrf()
+    assert owner.add(1, client("boris"))["success"]
+    del owner.http.headers["X-CSRF-Token"]
+    assert owner.call("POST", "panel/api/inbounds/onlines").status_code == 403
+    assert list(xui_legacy.users()) == ["anna", "boris"]
+
+
+@pytest.mark.parametrize(("version", "status"), [("3.3.1", 200), ("3.4.0", 413)])
+def test_bodies_over_ten_megabytes_are_refused_from_3_4_0_on(modern, version, status):
+    modern.world.set_version(version)
+    body = "[" + " " * 10 * 2**20 + "]"
+    headers = {"Content-Type": "application/json"}
+    answer = modern.call("POST", "panel/api/clients/bulkCreate", data=body, headers=headers)
+    assert answer.status_code == status
