@@ -13,6 +13,8 @@ from core import clock
 from core.models import Job, Lease, ServiceHealth
 from core.staff import page_of
 from notifications.models import OutboxMessage
+from subscriptions.models import Subscription
+from subscriptions.services import never_connected
 from telegram_bot.models import Update
 from vpnpanel.guard import words
 from vpnpanel.models import LATE_AFTER, NO_ROOM, Access, Outage, Panel
@@ -38,6 +40,7 @@ def concerns(now: datetime) -> list[Concern]:
         _dead_updates(),
         _failed_messages(),
         *money_concerns(now),
+        _never_connected(now),
         _idle_schedules(now),
         _failed_jobs(now),
     ]
@@ -121,6 +124,18 @@ def _no_room() -> Concern:
         permission="vpnpanel.view_access",
         icon="no_meeting_room",
         is_grave=True,
+    )
+
+
+def _never_connected(now: datetime) -> Concern:
+    return Concern(
+        key="unconnected",
+        title=_("Paid but never connected"),
+        count=never_connected(now).count(),
+        why=_("Paid over a day ago, and no app has fetched their keys. They were asked once: write to them."),
+        url=f"{page_of(Subscription)}?connected=never",
+        permission="subscriptions.view_subscription",
+        icon="sentiment_dissatisfied",
     )
 
 

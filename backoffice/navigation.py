@@ -26,7 +26,7 @@ from core.models import Job, RetentionRule, ServiceHealth
 from core.staff import page_of
 from notifications.models import OutboxMessage
 from referrals.models import Referral
-from subscriptions.models import ClientApp, Grant, Plan, Subscription, SubscriptionRules
+from subscriptions.models import ClientApp, Device, Grant, Plan, Subscription, SubscriptionRules
 from telegram_bot.models import Update
 from vpnpanel.models import Access, Outage, Panel, PanelAccount, PanelGroup, PanelRules, SyncRun
 
@@ -54,7 +54,8 @@ def sidebar(request: HttpRequest) -> list[Item]:
             "title": _("Customers"),
             "items": [
                 item(_("Customers"), User, "group"),
-                item(_("Subscriptions"), Subscription, "vpn_key"),
+                item(_("Subscriptions"), Subscription, "vpn_key", "unconnected"),
+                item(_("Devices"), Device, "devices"),
                 item(_("Grants"), Grant, "more_time"),
                 item(_("Referrals"), Referral, "share"),
                 item(_("Trail"), AuditEvent, "history"),

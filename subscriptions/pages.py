@@ -108,6 +108,7 @@ def _context(request: HttpRequest, subscription: Subscription, reading: Reading)
         "traffic": _traffic(reading.period_used, reading.period_limit),
         "is_held": is_held,
         "renew_url": "" if is_held else bot_url("plans"),
+        "devices_url": bot_url("devices") if connects and subscription.counts_devices else "",
         "is_renewing_urgent": not connects or reading.state == State.EXHAUSTED or left < SOON,
         "sections": _sections(request, subscription) if connects else [],
         "mine": catalogue.platform_of(request.headers.get("user-agent", "")),

@@ -82,6 +82,11 @@ class CustomerStatus:
     device_mode: str = Conditions.DeviceMode.OFF
 
     @property
+    def counts_devices(self) -> bool:
+        """Whether devices that tell which one they are take places."""
+        return self.device_mode != Conditions.DeviceMode.OFF
+
+    @property
     def is_strict_on_devices(self) -> bool:
         """Whether only apps that tell which device they are on are served."""
         return self.device_mode == Conditions.DeviceMode.STRICT

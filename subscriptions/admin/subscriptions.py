@@ -6,6 +6,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.template.defaultfilters import date
 from django.utils import timezone
 from django.utils.html import format_html
@@ -16,7 +18,8 @@ from core import clock
 from core.acts import Act, ActForm, Change
 from core.staff import HistoryAdmin, column, link_to
 from subscriptions import services
-from subscriptions.models import Grant, Subscription, TakeBack
+from subscriptions.admin.devices import DeviceInline
+from subscriptions.models import Conditions, Grant, Subscription, TakeBack
 from subscriptions.services.grants import MOST_STAFF_DAYS
 from vpnpanel.services import request_reconcile
 
@@ -100,6 +103,12 @@ def reconcile(subscription: Subscription, values: dict[str, Any], actor: str) ->
     return _("The access is compared with its panels now.")
 
 
+def forget_devices(subscription: Subscription, values: dict[str, Any], actor: str) -> str:
+    freed = services.forget_devices(subscription.pk, actor=actor)
+    said = ngettext("%(freed)d place is free now.", "%(freed)d places are free now.", freed)
+    return said % {"freed": freed}
+
+
 CHANGE = "subscriptions.change_subscription"
 ACTS = (
     Act(
@@ -132,6 +141,15 @@ ACTS = (
         icon="link",
     ),
     Act(
+        name="forget-devices",
+        title=_("Free all devices"),
+        about=_("Every device takes its place anew when its app next asks, first come first served."),
+        permission=CHANGE,
+        run=forget_devices,
+        is_possible=lambda subscription: subscription.device_mode != Conditions.DeviceMode.OFF,
+        icon="phonelink_erase",
+    ),
+    Act(
         name="disable",
         title=_("Disable"),
         about=_("The customer is cut off until you enable it again. The bought time goes on running."),
@@ -155,11 +173,24 @@ ACTS = (
 )
 
 
+class ConnectedFilter(admin.SimpleListFilter):
+    title = _("connected")
+    parameter_name = "connected"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("never", _("Paid but never connected")), ("yes", _("Fetched by an app"))]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Subscription]") -> "QuerySet[Subscription]":
+        if self.value() == "never":
+            return queryset.filter(pk__in=services.never_connected(clock.now()).values("pk"))
+        return queryset.filter(first_fetched_at__isnull=False) if self.value() == "yes" else queryset
+
+
 @admin.register(Subscription)
 class SubscriptionAdmin(HistoryAdmin):
     secrets = ("token",)
     list_display = ("id", "customer_link", "plan", "shown_state", "expires_at", "access_link", "created_at")
-    list_filter = ("state", "is_disabled", "plan", "expires_at")
+    list_filter = (ConnectedFilter, "state", "is_disabled", "plan", "expires_at")
     list_select_related = ("user", "plan", "access")
     search_fields = ("=id",)
     customer_columns = ("user",)
@@ -172,9 +203,14 @@ class SubscriptionAdmin(HistoryAdmin):
         "is_disabled",
         "disabled_reason",
         "access_link",
+        "device_mode",
+        "first_fetched_at",
+        "last_fetched_at",
+        "last_app",
         "created_at",
     )
     readonly_fields = fields
+    inlines = (DeviceInline,)
     acts = ACTS
 
     @column(_("customer"))

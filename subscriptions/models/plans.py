@@ -45,6 +45,11 @@ class Conditions(models.Model):
         abstract = True
 
     @property
+    def counts_devices(self) -> bool:
+        """Whether devices that tell which one they are take places."""
+        return self.device_mode != self.DeviceMode.OFF
+
+    @property
     def conditions(self) -> dict[str, Any]:
         """The values by name, to copy into another row."""
         return {field.name: getattr(self, field.name) for field in Conditions._meta.local_fields}

@@ -1,6 +1,6 @@
 """Verbs over what customers hold. Each locks the customer, changes one customer, and may be repeated."""
 
-from subscriptions.services.devices import forget_devices, remove_device
+from subscriptions.services.devices import forget_devices, removals_left, remove_device
 from subscriptions.services.expiry import expire_due, remind_due
 from subscriptions.services.grants import extend_by_staff, give
 from subscriptions.services.holds import ban_customer, disable, enable, unban_customer
@@ -39,6 +39,7 @@ __all__ = [
     "never_connected",
     "preview_take_back",
     "remind_due",
+    "removals_left",
     "remove_device",
     "renew",
     "replace_own_link",

@@ -144,7 +144,7 @@ def remove_device(device_id: int, *, actor: str, customer_id: int | None = None)
         raise NoSuchDevice(f"there is no device {device_id}")
     subscription = found.subscription
     customer = accounts.lock_customer(subscription.user_id)
-    if customer_id is not None and not removals_left(subscription):
+    if customer_id is not None and not removals_left(subscription.pk):
         raise TooManyRemovals(f"subscription {subscription.pk} had its devices removed too often today")
     if Device.objects.filter(pk=device_id).delete()[0]:
         data = {"device": found.name}
@@ -152,11 +152,11 @@ def remove_device(device_id: int, *, actor: str, customer_id: int | None = None)
     return subscription
 
 
-def removals_left(subscription: Subscription) -> int:
+def removals_left(subscription_id: int) -> int:
     """Return how many devices the customer may still remove today. Two queries."""
     rules = SubscriptionRules.objects.first() or SubscriptionRules()
     done = AuditEvent.objects.filter(
-        subject=subscription.subject,
+        subject=Subscription(pk=subscription_id).subject,
         action=REMOVED,
         actor="customer",
         created_at__gt=clock.now() - clock.DAY,

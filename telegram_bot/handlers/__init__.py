@@ -10,7 +10,14 @@ from accounts import services as accounts
 from accounts.errors import CustomerBanned
 from accounts.models import User
 from subscriptions import services as subscriptions
-from subscriptions.errors import NoSuchSubscription, NoTrial, TooSoon, TrialTaken
+from subscriptions.errors import (
+    NoSuchDevice,
+    NoSuchSubscription,
+    NoTrial,
+    TooManyRemovals,
+    TooSoon,
+    TrialTaken,
+)
 from telegram_bot.handlers import buying
 from telegram_bot.intents import Intent, Kind
 from telegram_bot.numbers import number_in
@@ -20,7 +27,7 @@ from vpnpanel.errors import NoSuchLocation
 Handler = Callable[[User, str], Shown]
 
 ORDER_PREFIX = "order_"
-STARTS = ("plans", "connect", "key", "help")
+STARTS = ("plans", "connect", "devices", "key", "help")
 
 
 def show(name: str) -> Handler:
@@ -71,6 +78,20 @@ def replace_link(customer: User, argument: str) -> Shown:
     return Shown("relinked")
 
 
+def remove_device(customer: User, argument: str) -> Shown:
+    """Free the place of a device of theirs; one that has none any more is as good as removed."""
+    number = number_in(argument)
+    if number is None:
+        return Shown("devices")
+    try:
+        subscriptions.remove_device(number, customer_id=customer.pk, actor="customer")
+    except NoSuchDevice:
+        return Shown("devices")
+    except TooManyRemovals:
+        return Shown("devices", "often")
+    return Shown("devices", "removed")
+
+
 def choose_language(customer: User, argument: str) -> Shown:
     if argument not in accounts.LANGUAGES:
         return Shown("language")
@@ -107,6 +128,9 @@ ACTIONS: dict[str, Handler] = {
     "plans": show("plans"),
     "profile": show("profile"),
     "connect": show("connect"),
+    "devices": show("devices"),
+    "device": show("device"),
+    "undevice": remove_device,
     "relink": show("relink"),
     "replace": replace_link,
     "language": choose_language,

@@ -19,6 +19,7 @@ from telegram_bot import followups
 from telegram_bot.screens import (
     checkout,
     connect,
+    devices,
     key,
     language,
     location,
@@ -74,6 +75,8 @@ SCREENS: dict[str, Screen] = {
     "checkout": Screen(checkout.load, checkout.render),
     "closing": Screen(order.load, order.render_closing),
     "connect": Screen(connect.load, connect.render),
+    "device": Screen(devices.load, devices.render),
+    "devices": Screen(devices.load, devices.render),
     "help": Screen(support.load_help, support.render_help),
     "key": Screen(key.load, key.render),
     "language": Screen(language.load, language.render),

@@ -78,4 +78,5 @@ def _buttons(values: Values) -> tuple[tuple[Button, ...], ...]:
     invite = ((Button(_("📋 Copy the invite link"), copy=values.invite_link),),) if values.invite_link else ()
     orders = Button(_("🧾 My payments"), action="orders")
     location = ((Button(_("🌍 Location"), action="location"),),) if values.has_locations else ()
-    return (*invite, *location, (orders,), (first, parts.menu_button()))
+    devices = ((Button(_("📱 My devices"), action="devices"),),) if values.status.counts_devices else ()
+    return (*invite, *location, *devices, (orders,), (first, parts.menu_button()))

@@ -29,7 +29,7 @@ from core.models import Job, ServiceHealth
 from notifications.models import OutboxMessage
 from referrals.models import Referral
 from referrals.services import code_of
-from subscriptions.models import Plan, Subscription, SubscriptionRules, TakeBack
+from subscriptions.models import Device, Plan, Subscription, SubscriptionRules, TakeBack
 from telegram_bot.models import Update
 from tests.factories import make_customer, make_staff, make_subscription, serve
 from vpnpanel.models import Outage, PanelRules, SyncRun
@@ -188,6 +188,8 @@ def live(*, inviter: User | None = None, **message: object) -> Life:
     taken = {"seconds": 86_400, "actor": "olga", "taken_at": clock.now()}
     TakeBack.objects.create(grant=subscription.grants.get(), by=f"refund:{number}", **taken)
     account = serve(subscription)
+    seen = {"first_seen_at": clock.now(), "last_seen_at": clock.now()}
+    Device.objects.create(subscription=subscription, hwid_hash="0" * 64, model="iPhone 14", **seen)
     SyncRun.objects.create(panel=account.panel)
     now = clock.now()
     Outage.objects.create(panel=account.panel, began_at=now, alerted_at=now, settled_at=now)

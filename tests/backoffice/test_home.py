@@ -16,6 +16,7 @@ from notifications.models import OutboxMessage
 from telegram_bot.models import Update
 from tests.backoffice.conftest import allow, live, order_of, shop_account
 from tests.factories import make_customer, make_subscription
+from tests.subscriptions.test_unconnected import bought
 from vpnpanel.models import Access, Panel
 
 pytestmark = pytest.mark.django_db
@@ -69,6 +70,7 @@ def test_a_served_customer_is_no_trouble(client, staff, life):
         ("providers", lambda: shop_account(hidden_until=clock.now() + timedelta(minutes=5))),
         ("refunds", lambda: change(Refund, live().sale.refund, state="manual")),
         ("notices", lambda: change(Notice, live().sale.notice, state="dead")),
+        ("unconnected", lambda: bought()),
         ("jobs", lambda: Job.objects.create(kind="x", state="failed", asked_by="x", finished_at=clock.now())),
     ],
 )

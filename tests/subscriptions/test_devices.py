@@ -12,6 +12,8 @@ from subscriptions.errors import NoSuchDevice, TooManyRemovals
 from subscriptions.models import Device, Plan, Subscription
 from subscriptions.services import sightings
 from subscriptions.services.terms import terms_of
+from telegram_bot import handlers, screens
+from telegram_bot.screens import Shown
 from tests.factories import KEY, let_pass, make_customer, make_subscription, serve
 from tests.racing import at_once
 from tests.subscriptions.test_feed import links, names
@@ -237,6 +239,49 @@ def test_staff_free_all_places(db, fetch):
         fetch(subscription, headers)
     assert services.forget_devices(subscription.pk, actor="olga") == 2
     assert services.forget_devices(subscription.pk, actor="olga") == 0
+
+
+def buttons_on(customer, name: str, argument: str = "") -> list[str]:
+    rows = screens.render(customer, Shown(name, argument)).buttons
+    return [button.action for row in rows for button in row]
+
+
+def test_customers_see_and_remove_their_devices_in_the_bot(db, fetch):
+    subscription = limited(devices=2)
+    customer = subscription.user
+    for headers in ({**PHONE, "x-device-model": "<b>Phone"}, LAPTOP):
+        fetch(subscription, headers)
+    phone, laptop = Device.objects.order_by("pk")
+    shown = screens.render(customer, Shown("devices"))
+    assert (
+        "Places taken: 2 of 2" in shown.text
+        and "&lt;b&gt;Phone" in shown.text
+        and "<b>Phone" not in shown.text
+    )
+    assert {f"device:{phone.pk}", f"device:{laptop.pk}"} <= set(buttons_on(customer, "devices"))
+    assert f"undevice:{phone.pk}" in buttons_on(customer, "device", str(phone.pk))
+    other = limited().user
+    assert "undevice" not in "".join(buttons_on(other, "device", str(phone.pk)))
+    assert handlers.remove_device(other, str(phone.pk)) == Shown("devices")
+    assert handlers.remove_device(customer, str(phone.pk)) == Shown("devices", "removed")
+    assert handlers.remove_device(customer, str(phone.pk)) == Shown("devices")
+    assert list(Device.objects.all()) == [laptop]
+    services.change_rules(actor="olga", device_removals=1)
+    assert handlers.remove_device(customer, str(laptop.pk)) == Shown("devices", "often")
+    assert "Try again tomorrow" in screens.render(customer, Shown("devices", "often")).text
+    assert buttons_on(customer, "devices") == ["connect", "menu"]
+    assert "devices" in buttons_on(customer, "profile") and "devices" not in buttons_on(
+        make_customer(), "profile"
+    )
+
+
+@pytest.mark.parametrize("count", [1, 10])
+def test_the_screen_costs_the_same_with_many_devices(db, fetch, count, django_assert_num_queries):
+    subscription = limited(devices=count)
+    for number in range(count):
+        fetch(subscription, {"x-hwid": f"device-{number:04}"})
+    with django_assert_num_queries(6):
+        screens.render(subscription.user, Shown("devices"))
 
 
 @pytest.mark.parametrize(("mode", "enforced"), [("off", False), ("soft", False), ("strict", True)])

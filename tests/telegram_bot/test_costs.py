@@ -25,6 +25,9 @@ COSTS = {
     "language": 4,
     "help": 5,
     "orders": 6,
+    "devices": 6,
+    "device": 6,
+    "undevice": 6,
     "relink": 6,
     "replace": 6,
 }
