@@ -17,7 +17,7 @@ from subscriptions.models import Subscription
 from subscriptions.services import never_connected
 from telegram_bot.models import Update
 from vpnpanel.guard import words
-from vpnpanel.models import LATE_AFTER, NO_ROOM, Access, Outage, Panel
+from vpnpanel.models import LATE_AFTER, NO_ROOM, Access, Move, Outage, Panel
 
 # Beat writes down when it ran a schedule every three minutes at the latest.
 SCHEDULE_SLACK = timedelta(minutes=5)
@@ -36,6 +36,7 @@ def concerns(now: datetime) -> list[Concern]:
         _outages(),
         _panels_failing(),
         _no_room(),
+        _paused_moves(),
         _bot(now),
         _dead_updates(),
         _failed_messages(),
@@ -111,6 +112,20 @@ def _panels_failing() -> Concern:
         permission="vpnpanel.view_panel",
         icon="rule",
         is_grave=True,
+    )
+
+
+def _paused_moves() -> Concern:
+    troubled = Move.objects.filter(state=Move.State.PAUSED).exclude(trouble="")
+    reasons = list(troubled.order_by("-id").values_list("trouble", flat=True))
+    return Concern(
+        key="moves",
+        title=_("Moves that stand still"),
+        count=len(reasons),
+        why=" · ".join(reasons) or _("None waits for you."),
+        url=f"{page_of(Move)}?state__exact=paused",
+        permission="vpnpanel.view_move",
+        icon="moving",
     )
 
 

@@ -19,6 +19,7 @@ from core.staff import HistoryAdmin, KeptAdmin, StaffAdmin, column, link_to, pag
 from vpnpanel import checkup, guard, services, sync
 from vpnpanel.guard import words
 from vpnpanel.models import LATE_AFTER, NO_ROOM, Access, Panel, PanelAccount, PanelGroup, SyncRun
+from vpnpanel.moves_admin import MOVE_AWAY
 from vpnpanel.panel_form import FIELDSETS, SECRETS, PanelForm
 
 PLACEMENTS = {"joining": "info", "serving": "success", "leaving": "warning", "gone": "default"}
@@ -94,6 +95,7 @@ PANEL_ACTS = (
         _("It serves on and takes nobody new, until its customers have moved away: start their move here."),
         "water_drop",
     ),
+    MOVE_AWAY,
     turn(
         "lost",
         Panel.State.LOST,

@@ -8,6 +8,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from core import clock
 from vpnpanel.models import Access, Panel, PanelAccount
+from vpnpanel.moving import note_left
 
 # A full panel is skipped; so many races for its last place are lost before the access waits for its next try.
 MOST_TRIES = 5
@@ -63,12 +64,20 @@ def take_place(homes: Iterable[Home]) -> Panel | None:
     return None
 
 
+def take_place_at(panel_id: int) -> Panel | None:
+    """Take a place on a panel that staff chose; None if it does not serve, does not answer or is full."""
+    has_room = Q(capacity=0) | Q(load__lt=F("capacity"))
+    serving = Panel.objects.filter(has_room, pk=panel_id, state__in=Panel.SERVING, is_up=True)
+    return Panel.objects.get(pk=panel_id) if serving.update(load=F("load") + 1) else None
+
+
 def give_up_place(account: PanelAccount) -> None:
-    """Mark the account as leaving, and free its place."""
+    """Mark the account as leaving, and free its place; a move that waited for this is over."""
     account.placement = PanelAccount.Placement.LEAVING
     account.leaving_at = clock.now()
     account.save(update_fields=["placement", "leaving_at"])
     Panel.objects.filter(pk=account.panel_id, load__gt=0).update(load=F("load") - 1)
+    note_left(account)
 
 
 def is_elsewhere(access: Access, account: PanelAccount) -> bool:

@@ -31,6 +31,10 @@ class PanelUnfit(ShopError):
     """What was given for a panel cannot be used: the message says which value and why."""
 
 
+class CannotMove(ShopError):
+    """A planned move cannot be made like this: the message says why."""
+
+
 class NoSuchLocation(ShopError):
     """No panel of the access's groups at that location takes it."""
 

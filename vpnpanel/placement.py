@@ -15,9 +15,19 @@ from django.db.models import Sum
 from core import clock
 from core.errors import LeaseLost
 from core.models import Installation, RetentionRule
-from vpnpanel.choosing import Home, can_be_left, give_up_place, homes_of, in_order, is_elsewhere, take_place
+from vpnpanel.choosing import (
+    Home,
+    can_be_left,
+    give_up_place,
+    homes_of,
+    in_order,
+    is_elsewhere,
+    take_place,
+    take_place_at,
+)
 from vpnpanel.drivers.base import Credentials, Desired
-from vpnpanel.models import NO_ROOM, Access, Panel, PanelAccount
+from vpnpanel.models import NO_ROOM, Access, MoveItem, Panel, PanelAccount
+from vpnpanel.moving import note_new_home, open_item
 from vpnpanel.observation import limit_on_panel
 
 Placement = PanelAccount.Placement
@@ -64,6 +74,7 @@ class Places:
     staying: list[PanelAccount] = field(default_factory=list)
     outgoing: list[PanelAccount] = field(default_factory=list)
     left: list[PanelAccount] = field(default_factory=list)
+    item: MoveItem | None = None
 
     def let_go(self, accounts: list[PanelAccount]) -> None:
         for account in accounts:
@@ -119,12 +130,15 @@ def _settle(access: Access, installation: Installation, now: datetime) -> Places
     places.let_go([account for account in live if account not in kept])
     # Those that serve come first: where there are too many, the last ones go.
     kept.sort(key=lambda account: (not account.panel.is_up, account.serving_at is None, account.pk))
+    places.item = open_item(access)
     if access.is_wanted(now):
         homes = homes_of(access)
+        _move(access, kept, homes, places, installation)
         _sort(access, kept, homes, places)
         _fill(access, homes, places, installation)
     else:
-        places.staying = kept
+        places.outgoing = [each for each in kept if places.item and each.pk == places.item.leaving_id]
+        places.staying = [each for each in kept if each not in places.outgoing]
     if access.panel_count:
         places.outgoing += places.staying[access.panel_count :]
         del places.staying[access.panel_count :]
@@ -132,6 +146,34 @@ def _settle(access: Access, installation: Installation, now: datetime) -> Places
         places.let_go(places.outgoing)
         places.outgoing = []
     return places
+
+
+def _move(
+    access: Access,
+    kept: list[PanelAccount],
+    homes: dict[int, Home],
+    places: Places,
+    installation: Installation,
+) -> None:
+    """Let the account go that a planned move takes away, once the move's target has a place for it.
+
+    A target that is down keeps it where it is. Without a target any other panel with room will do.
+    """
+    item = places.item
+    account = next((each for each in kept if item and each.pk == item.leaving_id), None)
+    if item is None or account is None:
+        return
+    goal = item.move.goal_id
+    there = next((each for each in kept if each.panel_id == goal), None)
+    if goal in homes and there is None and (panel := take_place_at(goal)):
+        there = _join(access, panel, installation)
+        kept.append(there)
+    if goal is not None and (there is None or not there.panel.is_up):
+        return
+    kept.remove(account)
+    places.outgoing.append(account)
+    if there is not None:
+        note_new_home(item, there)
 
 
 def _sort(access: Access, kept: list[PanelAccount], homes: dict[int, Home], places: Places) -> None:
@@ -163,6 +205,8 @@ def _fill(access: Access, homes: dict[int, Home], places: Places, installation: 
         fitting = [home for home in fitting if home.pk != panel.pk]
         places.staying.append(_join(access, panel, installation))
         missing -= 1
+        if places.item and places.item.move.goal_id is None:
+            note_new_home(places.item, places.staying[-1])
     if not access.panel_count:
         missing = 0 if places.staying else len(places.outgoing)
     if missing > 0:

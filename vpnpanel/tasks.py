@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from core.turns import at_most
-from vpnpanel import guard, outages, pointers, reconciler, services, spreading, sync
+from vpnpanel import guard, moves, outages, pointers, reconciler, services, spreading, sync
 
 
 @shared_task
@@ -30,6 +30,12 @@ def probe_panels() -> int:
 @at_most(1)
 def place_missing() -> int:
     return spreading.place_missing()
+
+
+@shared_task
+@at_most(1)
+def work_moves() -> int:
+    return moves.work_moves()
 
 
 @shared_task

@@ -32,7 +32,7 @@ from referrals.services import code_of
 from subscriptions.models import Device, Plan, Subscription, SubscriptionRules, TakeBack
 from telegram_bot.models import Update
 from tests.factories import make_customer, make_staff, make_subscription, serve
-from vpnpanel.models import Outage, PanelRules, SyncRun
+from vpnpanel.models import Move, MoveItem, Outage, PanelRules, SyncRun
 
 numbers = itertools.count(1)
 
@@ -192,6 +192,10 @@ def live(*, inviter: User | None = None, **message: object) -> Life:
     Device.objects.create(subscription=subscription, hwid_hash="0" * 64, model="iPhone 14", **seen)
     SyncRun.objects.create(panel=account.panel)
     now = clock.now()
+    move = Move.objects.create(source=account.panel, asked_by="olga", total=1, state=Move.State.DONE)
+    MoveItem.objects.create(
+        move=move, access=account.access, from_account=account, state="failed", error="full", started_at=now
+    )
     Outage.objects.create(panel=account.panel, began_at=now, alerted_at=now, settled_at=now)
     Referral.objects.create(invited=customer, inviter=inviter or make_customer(first_name="Boris"))
     update = Update.objects.create(

@@ -22,6 +22,7 @@ EXPECTED = {
     "panels: reconcile": 5,
     "panels: probe": 15,
     "panels: places": 60,
+    "panels: moves": 5,
     "panels: full sync": 7200,
     "panels: figures": 900,
     "panels: alert of outages": 60,

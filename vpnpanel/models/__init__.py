@@ -1,6 +1,7 @@
 """Where access lives: panels, what we want on them, what we saw there."""
 
 from vpnpanel.models.accesses import LATE_AFTER, NAME_LENGTH, NO_ROOM, Access, PanelAccount
+from vpnpanel.models.moves import MOST_IN_FLIGHT, Move, MoveItem
 from vpnpanel.models.outages import Outage, PanelRules
 from vpnpanel.models.panels import Panel, PanelGroup, normal_address, require_inbounds, require_web_address
 from vpnpanel.models.strays import StrayAccount
@@ -9,10 +10,13 @@ from vpnpanel.models.usage import AccessUsage
 
 __all__ = [
     "LATE_AFTER",
+    "MOST_IN_FLIGHT",
     "NAME_LENGTH",
     "NO_ROOM",
     "Access",
     "AccessUsage",
+    "Move",
+    "MoveItem",
     "Outage",
     "Panel",
     "PanelAccount",
