@@ -36,7 +36,7 @@ class Body:
 def body(wanted: Wanted, reading: Reading, language: str, refusal: Refusal = Refusal.NONE) -> Body:
     """Return the document of a reading in the customer's language, or why the device gets none. No query.
 
-    The list costs less to make than to look up, so it is not kept.
+    The list costs no more to make than to look up, so it is not kept.
     """
     if refusal:
         with translation.override(language):

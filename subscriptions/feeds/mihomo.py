@@ -4,6 +4,7 @@ Fields: the project's wiki, pages of proxies and proxy groups. A node of a kind 
 refuse the whole file, so such nodes are left out.
 """
 
+import re
 from typing import Any
 
 import yaml
@@ -16,7 +17,23 @@ Fields = dict[str, Any]
 PROBE = "http://www.gstatic.com/generate_204"
 PROBE_SECONDS = 300
 PLUGINS = {"obfs-local": "obfs", "simple-obfs": "obfs", "v2ray-plugin": "v2ray-plugin"}
-Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+LIKE_A_NUMBER = re.compile(r"[-+.]?\d")
+FastDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class Dumper(FastDumper):  # type: ignore[misc]
+    """Quotes whatever begins like a number.
+
+    PyYAML writes YAML 1.1, where `12e4` is a word; Mihomo reads it as 120000, and it may be a key of REALITY.
+    """
+
+
+def _represent_text(dumper: Any, text: str) -> Any:
+    style = "'" if LIKE_A_NUMBER.match(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+Dumper.add_representer(str, _represent_text)
 
 
 def group_names() -> tuple[str, str]:
@@ -60,12 +77,6 @@ def written(entries: list[Fields]) -> str:
         "mode": "rule",
         "log-level": "warning",
         "ipv6": True,
-        "dns": {
-            "enable": True,
-            "enhanced-mode": "fake-ip",
-            "nameserver": ["https://1.1.1.1/dns-query", "https://8.8.8.8/dns-query"],
-            "default-nameserver": ["1.1.1.1", "8.8.8.8"],
-        },
         "proxies": entries,
         "proxy-groups": [
             {"name": by_hand, "type": "select", "proxies": [fastest, *names]},

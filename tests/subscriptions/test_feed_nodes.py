@@ -2,6 +2,8 @@
 
 import base64
 import json
+import re
+from urllib.parse import quote
 
 import pytest
 import yaml
@@ -125,6 +127,27 @@ def test_mihomo_can_be_started_with_it(mihomo):
         "url-test", names, "http://www.gstatic.com/generate_204", 300
     )  # fmt: skip
     assert document["rules"][-1] == f"MATCH,{select['name']}"
+
+
+class Loader(yaml.SafeLoader):
+    """Reads numbers as Mihomo does, by YAML 1.2: `12e4` is one."""
+
+
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?$"), list("-+.0123456789")
+)
+
+
+@pytest.mark.parametrize(
+    "text", ["12e4", "0012", "1.5", "1_000", "0x1f", "+5", ".5", "on", "null", "~", "a: b #c"]
+)
+def test_no_key_or_password_is_read_as_something_else(fetch, text):
+    links = (
+        REALITY.replace("6ba85179e30d4fc2", quote(text, safe="")),
+        f"trojan://{quote(text, safe='')}@h.example:443",
+    )
+    reality, trojan = yaml.load(fetch("mihomo", *links), Loader)["proxies"]
+    assert (reality["reality-opts"]["short-id"], trojan["password"]) == (text, text)
 
 
 def test_first_clash_gets_only_what_it_knows(mihomo):
