@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import ManyToManyField, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
@@ -180,6 +182,13 @@ class PanelAdmin(KeptAdmin):
         return f"{panel.load} / {panel.capacity}" if panel.capacity else str(panel.load)
 
 
+def webhook_address(panel: Panel) -> str:
+    """Return where the panel sends its webhooks to; empty if we do not listen to them."""
+    if panel.kind != Panel.Kind.MARZBAN or not panel.webhook_secret:
+        return ""
+    return settings.PUBLIC_BASE_URL + reverse("webhooks:marzban-events", args=[panel.pk])
+
+
 def panel_parts(panel: Panel) -> dict[str, Any]:
     """Return what stands on a panel's page above its form: its last syncs, jobs and newest accounts."""
     accounts = PanelAccount.objects.filter(panel=panel).select_related("access__user")
@@ -189,6 +198,7 @@ def panel_parts(panel: Panel) -> dict[str, Any]:
         "guard_lines": words.lines(panel),
         "guard_why": words.why_failed(panel),
         "advice": words.advice(panel),
+        "webhook_address": webhook_address(panel),
         "is_unverified": words.is_unverified(panel),
         "syncs": list(SyncRun.objects.filter(panel=panel)[:5]),
         "jobs": list(Job.objects.filter(kind__in=PANEL_JOBS, subject=str(panel.pk))[:5]),

@@ -176,6 +176,7 @@ def register_panel(*, name: str, base_url: str, group: str = "main", **fields: A
     panel.save()
     if is_new:
         panel.groups.add(PanelGroup.objects.get(code=group))
+        guard.start(panel, asked_by="installation")
     return panel
 
 

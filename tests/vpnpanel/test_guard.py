@@ -7,6 +7,7 @@ from core import jobs
 from core.models import Job
 from tests.factories import make_panel
 from tests.vpnpanel.wanted import account_of, want_access
+from tests.world import XuiWorld
 from vpnpanel import guard, reconciler, sync
 from vpnpanel.drivers.links import key_of
 from vpnpanel.drivers.versions import is_verified
@@ -224,3 +225,43 @@ def test_nightly_round_leaves_out_who_is_away_or_off(panel, second_panel):
     Panel.objects.create(name="off", base_url="http://127.0.0.1:9", state=Panel.State.OFF)
     assert guard.start_all() == 1
     assert Job.objects.get().subject == str(panel.pk)
+
+
+class TestXui:
+    """The same test on the other kind, in both of its dialects."""
+
+    @pytest.fixture(params=["xui_clients", "xui_legacy"])
+    def world(self, request) -> XuiWorld:
+        return request.getfixturevalue(request.param)
+
+    @pytest.fixture
+    def panel(self, world) -> Panel:
+        signs_in = {"username": world.username, "password": world.password}
+        return Panel.objects.create(
+            name="x-1", kind="xui", base_url=world.address, public_host="de.example.com", **signs_in
+        )
+
+    def test_passes_every_step(self, panel, world):
+        world.make_user("a_stranger", inbounds=[1])
+        before = world.users()["a_stranger"]
+        del before["links"]  # written with other words each time
+        run_test(panel)
+        assert panel.guard == Panel.Guard.PASSED, panel.guard_report
+        assert set(states(panel)) == set(STEPS)
+        assert not any(user["can_connect"] for name, user in world.users().items() if "_test_" in name)
+        assert before.items() <= world.users()["a_stranger"].items()
+        assert "shared" in panel.guard_report["advice"]
+
+    def test_old_panel_that_is_shared_is_advised_against(self, xui_legacy, installation):
+        xui_legacy.make_user("a_stranger", inbounds=[1])
+        panel = Panel.objects.create(
+            name="x-2", kind="xui", base_url=xui_legacy.address,
+            username=xui_legacy.username, password=xui_legacy.password, public_host="de.example.com",
+        )  # fmt: skip
+        assert "shared_legacy" in run_test(panel).guard_report["advice"]
+
+    def test_panel_that_loses_what_it_was_told_fails(self, panel, world):
+        for call in ("POST */addClient", "POST */clients/add"):
+            world.fail(call, "error", status=200, body={"success": False, "msg": "Something went wrong (x)"})
+        run_test(panel)
+        assert panel.guard == Panel.Guard.FAILED and words.why_failed(panel)

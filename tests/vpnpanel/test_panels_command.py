@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.vpnpanel.wanted import account_of, want_access
+from vpnpanel import guard
 from vpnpanel.cli.frame import all_actions
 from vpnpanel.cli.progress import Progress
 from vpnpanel.models import Panel
@@ -155,7 +156,8 @@ class TestGuard:
         assert code == 0 and "nl-1: passed" in out and "ok     Make an account" in out and err == ""
         assert read("guard")[1]["panels"][0]["report"]["outcome"] == "passed"
 
-    def test_panel_that_is_away_needs_a_look(self, panel, marzban):
+    def test_panel_that_is_away_needs_a_look(self, panel, marzban, monkeypatch):
+        monkeypatch.setattr(guard, "TRIES", 1)
         marzban.outage(True)
         code, found = read("guard", "nl-1")
         assert (code, found["ok"], found["panels"][0]["outcome"]) == (1, False, "away")

@@ -145,7 +145,7 @@ def _report(panel: Panel, examined: Examination, outcome: str, seconds: float) -
 
 def _advice_of_row(panel: Panel, examined: Examination) -> set[str]:
     version = examined.version or panel.version
-    is_legacy = panel.kind == Panel.Kind.XUI and panel.dialect == "legacy"
+    is_legacy = panel.kind == Panel.Kind.XUI and (examined.dialect or panel.dialect) == "legacy"
     parts = urlsplit(panel.base_url)
     is_far = parts.hostname not in ("localhost", "127.0.0.1", "::1")
     found = {

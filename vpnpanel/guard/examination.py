@@ -78,6 +78,7 @@ class Examination:
     advice: set[str] = field(default_factory=set)
     leftovers: set[str] = field(default_factory=set)
     version: str = ""
+    dialect: str = ""
     away: str = ""
     is_clean: bool = True
 
@@ -138,7 +139,8 @@ class Examination:
             log.warning("account %s of a contract test is still there: %s", self.name, failed)
 
     def _figures(self) -> None:
-        self.version = self.driver.figures().version
+        figures = self.driver.figures()
+        self.version, self.dialect = figures.version, figures.dialect
         if isinstance(self.driver, Advises):
             self.advice.update(self.driver.advice())
 
