@@ -1,7 +1,7 @@
 """Everything about one customer for one page; the number of queries does not grow with what they did."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db.models import Prefetch, Q, Sum
@@ -17,15 +17,18 @@ from billing.services import credit_of
 from core import clock
 from core.actors import who
 from core.acts import Button, buttons
+from core.charts import daily_bars
 from core.clock import DAY
 from core.staff import admin_of, size
 from notifications.models import OutboxMessage
 from referrals.models import Referral
 from subscriptions.models import Grant, Subscription, TakeBack
 from vpnpanel.models import Access, PanelAccount
+from vpnpanel.services import traffic_by_day
 
 TAKEN = Sum("take_backs__seconds", filter=Q(take_backs__state=TakeBack.State.TAKEN))
 GRANTS_SHOWN = 8
+DAYS_SHOWN = 30
 INVITED_SHOWN = 10
 ORDERS_SHOWN = 8
 
@@ -71,6 +74,7 @@ class Card:
     limit: str
     buttons: list[Button]
     link: str
+    chart: str
 
 
 @dataclass(frozen=True)
@@ -139,14 +143,23 @@ def _cards(customer: User, request: HttpRequest) -> list[Card]:
         .order_by("-expires_at")
     )
     now = clock.now()
-    return [_card(subscription, customer, request, now) for subscription in held]
+    days = traffic_by_day([subscription.access_id for subscription in held], days=DAYS_SHOWN)
+    return [
+        _card(subscription, customer, request, now, days[subscription.access_id]) for subscription in held
+    ]
 
 
-def _card(subscription: Subscription, customer: User, request: HttpRequest, now: datetime) -> Card:
+def _card(
+    subscription: Subscription,
+    customer: User,
+    request: HttpRequest,
+    now: datetime,
+    days: list[tuple[date, int]],
+) -> Card:
     access = subscription.access
     placed = list(access.accounts.all())
     grants = list(subscription.grants.all())
-    limit = access.traffic_limit
+    used, limit = sum(account.used_bytes for account in placed), subscription.period_limit
     may_copy = request.user.has_perm("subscriptions.change_subscription")
     return Card(
         subscription=subscription,
@@ -154,10 +167,11 @@ def _card(subscription: Subscription, customer: User, request: HttpRequest, now:
         placements=[_placement(access, account, now) for account in placed],
         grants=[_grant_line(grant) for grant in grants[:GRANTS_SHOWN]],
         more_grants=max(len(grants) - GRANTS_SHOWN, 0),
-        used=size(sum(account.used_bytes for account in placed)),
+        used=size(subscription.period_used(used)),
         limit=size(limit) if limit else _("no limit"),
         buttons=buttons(admin_of(Subscription), request, subscription),
         link=subscription.link if may_copy else "",
+        chart=daily_bars(days, label=_("Traffic by day")) if any(flowed for _day, flowed in days) else "",
     )
 
 

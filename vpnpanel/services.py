@@ -5,7 +5,7 @@ transaction.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -16,7 +16,7 @@ from accounts.models import User
 from accounts.services import note
 from core import clock, rules
 from core.nudges import nudge
-from vpnpanel import backlog, guard
+from vpnpanel import backlog, guard, usage
 from vpnpanel.checkup import check
 from vpnpanel.choosing import selling
 from vpnpanel.errors import NoSuchLocation, PanelUnfit
@@ -151,6 +151,11 @@ def links_of(access_id: int) -> list[str]:
     """Return the keys that panels serve, or served when last seen, for the access."""
     serving = PanelAccount.objects.filter(access=access_id, placement=PanelAccount.Placement.SERVING)
     return [link for links in serving.order_by("pk").values_list("links", flat=True) for link in links]
+
+
+def traffic_by_day(access_ids: Iterable[int], *, days: int) -> dict[int, list[tuple[date, int]]]:
+    """Return by access the bytes of each of the last `days`, today the last one, 0 for none. One query."""
+    return usage.by_day(access_ids, days=days, until=usage.day_of(clock.now()))
 
 
 def used_bytes(access_ids: Iterable[int]) -> dict[int, int]:

@@ -55,13 +55,16 @@ def _note_first_use(access_ids: list[int], at: datetime) -> None:
         Access.objects.filter(pk__in=free).update(first_used_at=at)
 
 
-def by_day(access_id: int, *, days: int, until: date) -> list[tuple[date, int]]:
-    """Return the bytes of each of the `days` up to and with `until`, oldest first, 0 where none flowed."""
-    first = until - timedelta(days=days - 1)
-    rows = AccessUsage.objects.filter(access=access_id, day__range=(first, until)).order_by("day")
-    found = dict(rows.values_list("day", "bytes"))
-    span = (first + timedelta(days=number) for number in range(days))
-    return [(day, found.get(day, 0)) for day in span]
+def by_day(access_ids: Iterable[int], *, days: int, until: date) -> dict[int, list[tuple[date, int]]]:
+    """Return by access the bytes of each of the `days` up to and with `until`, oldest first, 0 for none.
+
+    One query.
+    """
+    keys, first = list(access_ids), until - timedelta(days=days - 1)
+    rows = AccessUsage.objects.filter(access__in=keys, day__range=(first, until))
+    found = {(row.access_id, row.day): row.bytes for row in rows}
+    span = [first + timedelta(days=number) for number in range(days)]
+    return {key: [(day, found.get((key, day), 0)) for day in span] for key in keys}
 
 
 def remove_days(before: datetime) -> int:

@@ -18,6 +18,19 @@ from subscriptions.models import Plan
 GIGABYTE = 2**30
 
 
+# On this page only: the same fields of orders and grants are facts, and explain nothing.
+HELP = {
+    "traffic_reset": _(
+        "With each renewal: one amount for the days bought. Every month: the amount anew each month on the "
+        "day it began; for plans longer than a month. Changing this changes nobody who has bought already."
+    ),
+    "carries_over": _(
+        "Kept: a renewal adds its traffic at once to what is left. Not kept: bought early, it starts when "
+        "the days before it are over, or when their traffic is used up; what is left then lapses."
+    ),
+}
+
+
 class GigabytesField(forms.DecimalField):
     """A number of bytes, entered and shown as gigabytes of 2**30 bytes."""
 
@@ -62,6 +75,8 @@ class PlanAdmin(KeptAdmin):
     inlines = (PriceInline,)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in HELP:
+            kwargs["help_text"] = HELP[db_field.name]
         if db_field.name != "traffic_limit":
             return super().formfield_for_dbfield(db_field, request, **kwargs)
         help_text = _("0: no limit.")

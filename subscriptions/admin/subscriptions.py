@@ -18,6 +18,7 @@ from core import clock
 from core.acts import Act, ActForm, Change
 from core.staff import HistoryAdmin, column, link_to
 from subscriptions import services
+from subscriptions.admin import traffic
 from subscriptions.admin.devices import DeviceInline
 from subscriptions.models import Conditions, Grant, Subscription, TakeBack
 from subscriptions.services.grants import MOST_STAFF_DAYS
@@ -140,6 +141,7 @@ ACTS = (
         form=RotateForm,
         icon="link",
     ),
+    traffic.CHANGE_LIMIT,
     Act(
         name="forget-devices",
         title=_("Free all devices"),
@@ -202,6 +204,10 @@ class SubscriptionAdmin(HistoryAdmin):
         "expires_at",
         "is_disabled",
         "disabled_reason",
+        "used_of_limit",
+        "limit_of_their_own",
+        "resets_at",
+        "days_chart",
         "access_link",
         "device_mode",
         "first_fetched_at",
@@ -216,6 +222,18 @@ class SubscriptionAdmin(HistoryAdmin):
     @column(_("customer"))
     def customer_link(self, subscription: Subscription) -> str:
         return link_to(subscription.user)
+
+    @column(_("traffic"))
+    def used_of_limit(self, subscription: Subscription) -> str:
+        return traffic.shown_traffic(subscription)
+
+    @column(_("limit of their own"))
+    def limit_of_their_own(self, subscription: Subscription) -> str:
+        return traffic.own_limit(subscription.own_limit)
+
+    @column(_("traffic by day"))
+    def days_chart(self, subscription: Subscription) -> str:
+        return traffic.shown_days(subscription)
 
     @column(_("access"))
     def access_link(self, subscription: Subscription) -> str:
@@ -251,6 +269,7 @@ class GrantAdmin(HistoryAdmin):
         "subscription_link",
         "days",
         "traffic",
+        "began_at",
         "devices",
         "plan",
         "reason",

@@ -11,7 +11,7 @@ from subscriptions.services.rules import change_rules
 from subscriptions.services.sightings import write_seen
 from subscriptions.services.taking_back import TakeBackPreview, give_back, preview_take_back, take_back
 from subscriptions.services.terms import Terms, renew, start, terms_of
-from subscriptions.services.traffic import begin_due, change_limit, tell_near_limit
+from subscriptions.services.traffic import begin_due, change_limit, tell_near_limit, traffic_by_day
 from subscriptions.services.trials import take_trial
 from subscriptions.services.unconnected import hint_unconnected, never_connected
 
@@ -49,6 +49,7 @@ __all__ = [
     "take_trial",
     "tell_affected",
     "tell_near_limit",
+    "traffic_by_day",
     "terms_of",
     "unban_customer",
     "undo_credit",

@@ -131,6 +131,7 @@ ACTIONS: dict[str, Handler] = {
     "devices": show("devices"),
     "device": show("device"),
     "undevice": remove_device,
+    "traffic": show("traffic"),
     "relink": show("relink"),
     "replace": replace_link,
     "language": choose_language,

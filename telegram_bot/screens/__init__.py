@@ -30,6 +30,7 @@ from telegram_bot.screens import (
     profile,
     relink,
     support,
+    traffic,
     trial,
 )
 
@@ -89,6 +90,7 @@ SCREENS: dict[str, Screen] = {
     "relink": Screen(relink.load, relink.render),
     "relinked": Screen(relink.load, relink.render_done),
     "relinked_lately": Screen(relink.load, relink.render_too_soon),
+    "traffic": Screen(traffic.load, traffic.render),
     "trial": Screen(trial.load, trial.render),
 }
 

@@ -79,4 +79,6 @@ def _buttons(values: Values) -> tuple[tuple[Button, ...], ...]:
     orders = Button(_("🧾 My payments"), action="orders")
     location = ((Button(_("🌍 Location"), action="location"),),) if values.has_locations else ()
     devices = ((Button(_("📱 My devices"), action="devices"),),) if values.status.counts_devices else ()
-    return (*invite, *location, *devices, (orders,), (first, parts.menu_button()))
+    has_any = values.status.subscription_id is not None
+    traffic = (Button(_("📊 My traffic"), action="traffic"),) if has_any else ()
+    return (*invite, *location, *devices, (orders, *traffic), (first, parts.menu_button()))

@@ -89,7 +89,7 @@ def test_a_customer_without_anything_has_a_page(client, staff):
 
 def test_acts_stand_where_they_apply(client, staff, life):
     names = {button.act.name for button in page_of(client, life.customer).context["cards"][0].buttons}
-    assert names == {"extend", "reconcile", "rotate-link", "disable"}
+    assert names == {"extend", "reconcile", "rotate-link", "limit", "disable"}
 
 
 def test_without_rights_the_page_has_no_acts_and_no_link(client, helper, life):

@@ -71,7 +71,7 @@ def test_days_are_those_of_the_installation(access):
 
 def test_days_without_traffic_are_shown_as_none(access):
     usage.note_growth({access.pk: 5}, at=NOON)
-    shown = usage.by_day(access.pk, days=3, until=date(2026, 4, 1))
+    (shown,) = usage.by_day([access.pk], days=3, until=date(2026, 4, 1)).values()
     assert shown == [(date(2026, 3, 30), 0), (date(2026, 3, 31), 5), (date(2026, 4, 1), 0)]
 
 
