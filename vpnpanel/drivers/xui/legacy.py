@@ -121,7 +121,7 @@ class LegacyDialect:
             with suppress(PanelDown, AccountFailed):  # not knowing it is no reason to call a panel down
                 self._known.keep_count(sum(1 for _ in families.all_of(self._read())))
         online: Any = None
-        with suppress(PanelDown, AccountFailed, RouteMissing):  # it fails while Xray is starting
+        with suppress(PanelDown, AccountFailed):  # it fails while Xray is starting
             online = self._api.post(f"{ROOT}/onlines")
         return self._known.accounts or 0, len(online or ())
 

@@ -114,7 +114,10 @@ def _shadowsocks(inbound: Inbound, client: Client, place: Place) -> str:
     if inbound.key_bytes:
         keys.insert(0, str(inbound.settings.get("password") or ""))
     user = base64.urlsafe_b64encode(":".join([method, *keys]).encode()).decode().rstrip("=")
-    return _link("ss", user, place, _fields(inbound, client, place))
+    fields = _fields(inbound, client, place)
+    if fields["security"] == "none":
+        del fields["security"]  # it has its own
+    return _link("ss", user, place, fields)
 
 
 def _vmess(inbound: Inbound, client: Client, place: Place) -> str:

@@ -1,0 +1,375 @@
+"""What 3x-ui makes difficult, in both dialects, over the stand-in's HTTP."""
+
+import base64
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from core import clock
+from tests.vpnpanel.drivers.conftest import KEYS, NAME, STOPPED, UNTIL, WANTED, Case
+from vpnpanel.drivers.base import Credentials
+from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelRefused
+
+GB = 2**30
+BOTH = ("legacy", "clients")
+EVERY = {"inbounds": {}}
+
+
+@pytest.fixture(params=BOTH)
+def case(request):
+    yield from closing(request.getfixturevalue(f"xui_{request.param}_case"))
+
+
+@pytest.fixture
+def legacy(xui_legacy_case: Case):
+    yield from closing(xui_legacy_case)
+
+
+@pytest.fixture
+def clients(xui_clients_case: Case):
+    yield from closing(xui_clients_case)
+
+
+@pytest.fixture
+def driver(case: Case):
+    return case.connect()
+
+
+def closing(case: Case):
+    yield case
+    for driver in case.made:
+        driver.close()
+
+
+def ours(case: Case) -> list[dict[str, Any]]:
+    """Return the panel's clients of our account as its core knows them."""
+    return [user for shown, user in case.world.users().items() if shown.startswith(NAME)]
+
+
+def writes(case: Case) -> list[str]:
+    return [call["call"] for call in case.world.calls("POST *") if "/panel/api/" in call["call"]]
+
+
+class TestBothDialects:
+    def test_client_is_made_with_our_keys_and_terms(self, case, driver):
+        driver.put_account(NAME, replace(WANTED, devices=3), is_new=True)
+        (user,) = ours(case)
+        client = user["client"]
+        assert (user["uuid"], user["sub_id"], client["limitIp"]) == (KEYS.uuid, KEYS.sub_id, 3)
+        assert (client["totalGB"], client["expiryTime"]) == (5 * GB, int(UNTIL.timestamp()) * 1000)
+        assert (client["reset"], client["tgId"], client["enable"]) == (0, 0, True)
+        assert client["comment"] == WANTED.note
+
+    def test_fields_we_do_not_know_are_sent_back(self, case, driver):
+        driver.put_account(NAME, WANTED, is_new=True)
+        change_by_hand(case, tgId=4242, group="vip", security="auto")
+        driver.put_account(NAME, replace(WANTED, traffic_limit=9 * GB))
+        driver.put_account(NAME, STOPPED)
+        client = ours(case)[0]["client"]
+        assert (client["tgId"], client["group"], client["security"]) == (4242, "vip", "auto")
+
+    @pytest.mark.parametrize(
+        ("text", "error"),
+        [
+            ("database is locked", AccountFailed),
+            ("subId already in use: x", PanelRefused),
+            ("at least one inbound is required", PanelRefused),
+            ("something nobody has seen before", AccountFailed),
+        ],
+    )
+    def test_failure_with_status_200_is_known_by_its_inner_text(self, case, driver, text, error):
+        case.world.fail(case.create, "error", description=text)
+        with pytest.raises(error, match=text):
+            driver.put_account(NAME, WANTED, is_new=True)
+        assert not ours(case)
+
+    def test_empty_answer_is_no_success(self, case, driver):
+        case.world.fail(case.create, "error", status=200, body="")
+        with pytest.raises(AccountFailed):
+            driver.put_account(NAME, WANTED, is_new=True)
+        assert case.calls(case.create) == 1
+
+    def test_page_instead_of_an_answer_is_read_back(self, case, driver):
+        case.world.fail(case.create, "html", status=200, after=True, times=1)
+        assert driver.put_account(NAME, WANTED, is_new=True).links
+        assert case.calls(case.create) == 1
+
+    def test_write_that_timed_out_is_read_back_and_not_repeated(self, case):
+        driver = case.connect(read_seconds=1.2)
+        driver.figures()
+        case.world.fail(case.create, "hang", seconds=3, after=True, times=1)
+        assert driver.put_account(NAME, WANTED, is_new=True).links
+        assert case.calls(case.create) == 1
+
+    def test_write_that_timed_out_undone_is_left_for_later(self, case):
+        driver = case.connect(read_seconds=1.2)
+        driver.figures()
+        case.world.fail(case.create, "hang", seconds=1.5, times=1)
+        with pytest.raises(PanelDown):
+            driver.put_account(NAME, WANTED, is_new=True)
+        assert case.calls(case.create) == 1
+
+    def test_write_that_does_not_show_is_repeated_once(self, case, driver):
+        driver.put_account(NAME, WANTED, is_new=True)
+        case.world.forget_calls()
+        body = {"success": True, "msg": "", "obj": None}
+        case.world.fail(case.change, "error", status=200, body=body)
+        with pytest.raises(AccountFailed, match="does not show"):
+            driver.put_account(NAME, replace(WANTED, traffic_limit=GB))
+        assert case.calls(case.change) == 2
+        case.world.heal()
+        assert driver.put_account(NAME, replace(WANTED, traffic_limit=GB)).traffic_limit == GB
+
+    def test_name_of_somebody_else_is_left_alone(self, case, driver):
+        taken = f"{NAME}-i1" if case.version.startswith("2") else NAME
+        before = case.world.make_user(taken, inbounds=[1])
+        with pytest.raises(PanelRefused, match="not ours"):
+            driver.put_account(NAME, WANTED, is_new=True)
+        assert case.world.users()[taken]["client"] == before["client"]
+
+    def test_account_taken_over_keeps_its_keys(self, case, driver):
+        before = case.world.make_user("ivan", inbounds=[1])
+        wanted = replace(WANTED, credentials=None)
+        shown = driver.put_account("ivan", wanted)
+        (link, *_) = shown.links
+        assert before["uuid"] in link and case.world.connects(link)
+        assert (shown.name, shown.until) == ("ivan", UNTIL)
+        driver.remove_account("ivan")
+        assert "ivan" not in case.world.users()
+
+    @pytest.mark.parametrize("until", [datetime(2100, 1, 1, tzinfo=UTC), datetime(1969, 1, 1, tzinfo=UTC)])
+    def test_end_the_panel_cannot_hold_is_not_sent(self, case, driver, until):
+        with pytest.raises(PanelRefused):
+            driver.put_account(NAME, replace(WANTED, until=until), is_new=True)
+        assert not ours(case)
+
+    def test_mistyped_inbound_sells_nothing_but_still_lets_us_cut_off(self, case, driver):
+        driver.put_account(NAME, WANTED, is_new=True)
+        mistyped = case.connect(inbounds={"vless": ["NOPE"]})
+        with pytest.raises(PanelRefused, match="NOPE"):
+            mistyped.put_account(NAME, WANTED)
+        mistyped.put_account(NAME, STOPPED)
+        assert case.accounts() == {NAME: False}
+
+    def test_used_up_traffic_counts_as_let_in_and_a_higher_limit_helps(self, case, driver):
+        driver.put_account(NAME, replace(WANTED, traffic_limit=GB), is_new=True)
+        case.world.traffic(ours(case)[0]["username"], GB)
+        shown = driver.get_account(NAME)
+        assert (shown.status, shown.is_enabled, shown.counter) == ("limited", True, GB)
+        assert case.accounts() == {NAME: False}
+        assert driver.put_account(NAME, replace(WANTED, traffic_limit=2 * GB)).status == "active"
+        assert case.accounts() == {NAME: True}
+
+    def test_end_that_is_over_counts_as_off(self, case, driver):
+        driver.put_account(NAME, replace(WANTED, until=clock.now() - timedelta(minutes=1)), is_new=True)
+        case.world.emu("POST", "poll")
+        shown = driver.get_account(NAME)
+        assert (shown.status, shown.is_enabled) == ("expired", False)
+        assert driver.put_account(NAME, WANTED).status == "active"
+        assert case.accounts() == {NAME: True}
+
+    def test_strangers_with_odd_values_do_not_break_the_list(self, case, driver):
+        odd = {"expiryTime": -86_400_000, "totalGB": None, "tgId": "", "limitIp": "3", "subId": ""}
+        case.world.make_user("odd", inbounds=[1], **odd)
+        shown = {each.name: each for page in driver.pages() for each in page.accounts}
+        assert shown["odd"].until is None and shown["odd"].traffic_limit == 0
+
+    def test_never_calls_what_destroys(self, case, driver):
+        driver.put_account(NAME, WANTED, is_new=True)
+        driver.put_account(NAME, STOPPED)
+        driver.rotate_account(NAME, replace(WANTED, credentials=Credentials.fresh()))
+        list(driver.pages())
+        driver.remove_account(NAME)
+        for part in ("reset", "delDepleted", "/update/1", "import", "restart", "inbounds/del"):
+            assert not [call for call in writes(case) if part in call]
+
+
+class TestLinks:
+    def test_every_link_leads_where_the_panel_s_own_one_does(self, case):
+        for shown in case.connect(**EVERY).put_account(NAME, WANTED, is_new=True).links:
+            assert case.world.connects(shown), shown
+
+    def test_links_say_what_the_panel_s_own_ones_say(self, case):
+        shown = case.connect(**EVERY, public_host="vpn.example.net").put_account(NAME, WANTED, is_new=True)
+        own = sorted(link for user in ours(case) for link in user["links"])
+        assert [fields(link) for link in sorted(shown.links)] == [fields(link) for link in own]
+        assert {urlsplit(link).hostname for link in shown.links if "vmess" not in link} == {"vpn.example.net"}
+
+    def test_what_the_panel_draws_is_drawn_from_what_it_has(self, case, driver):
+        (link, *_) = driver.put_account(NAME, WANTED, is_new=True).links
+        query = parse_qs(urlsplit(link).query)
+        assert query["sni"][0] in ("www.example.org", "www.example.net")
+        assert query["sid"][0] in ("6ba85179e30d4fc2", "a1b2")
+        assert query["flow"] == ["xtls-rprx-vision"] and query["fp"] == ["chrome"]
+        assert query["pbk"] and query["spx"][0].startswith("/")
+
+    def test_panel_that_knows_its_own_host_is_believed(self, clients):
+        (link, *_) = clients.connect().put_account(NAME, WANTED, is_new=True).links
+        assert urlsplit(link).hostname == clients.world.set()["public_host"]
+
+    def test_inbound_that_is_switched_off_gives_no_link(self, case):
+        inbounds = case.world.set()["inbounds"]
+        assert len(inbounds) == 5
+        driver = case.connect(inbounds={"vless": ["inbound-443", "inbound-8443"]})
+        assert len(driver.put_account(NAME, WANTED, is_new=True).links) == 2
+
+
+class TestLegacy:
+    def test_create_costs_one_write_and_one_look(self, legacy):
+        driver = legacy.connect()
+        driver.put_account("abc123_other", WANTED, is_new=True)
+        legacy.world.forget_calls()
+        driver.put_account(NAME, replace(WANTED, credentials=Credentials.fresh()), is_new=True)
+        assert [call["call"] for call in legacy.world.calls()] == [
+            "POST /panel/api/inbounds/addClient",
+            "GET /panel/api/inbounds/get/1",
+        ]
+
+    def test_account_is_one_client_per_inbound_under_one_subscription(self, legacy):
+        driver = legacy.connect(**EVERY)
+        shown = driver.put_account(NAME, WANTED, is_new=True)
+        assert sorted(user["username"] for user in ours(legacy)) == [f"{NAME}-i{n}" for n in range(1, 6)]
+        assert {user["sub_id"] for user in ours(legacy)} == {KEYS.sub_id}
+        assert len(shown.links) == 5 and shown.is_whole
+        legacy.world.lose(f"{NAME}-i2")
+        assert not driver.get_account(NAME).is_whole
+        assert driver.put_account(NAME, WANTED).is_whole and len(ours(legacy)) == 5
+
+    def test_traffic_of_all_inbounds_is_one_account_s(self, legacy):
+        driver = legacy.connect(inbounds={"vless": ["inbound-443", "inbound-8443"]})
+        wanted = replace(WANTED, traffic_limit=3 * GB)
+        driver.put_account(NAME, wanted, is_new=True)
+        legacy.world.traffic(f"{NAME}-i1", GB)
+        legacy.world.traffic(f"{NAME}-i2", GB)
+        shown = driver.get_account(NAME)
+        assert (shown.counter, shown.traffic_limit, shown.status) == (2 * GB, 3 * GB, "active")
+        legacy.world.traffic(f"{NAME}-i2", GB)
+        over = driver.get_account(NAME)
+        assert over.counter == 3 * GB and over.traffic_limit != 3 * GB  # a difference, so it is put again
+        closed = driver.put_account(NAME, wanted)
+        legacy.world.emu("POST", "poll")
+        assert (closed.status, closed.traffic_limit, closed.is_enabled) == ("limited", 3 * GB, True)
+        assert legacy.accounts() == {NAME: False}
+        assert driver.put_account(NAME, replace(wanted, traffic_limit=5 * GB)).status == "active"
+        assert legacy.accounts() == {NAME: True}
+
+    def test_traffic_of_a_client_that_was_lost_still_counts(self, legacy):
+        driver = legacy.connect(inbounds={"vless": ["inbound-443", "inbound-8443"]})
+        driver.put_account(NAME, WANTED, is_new=True)
+        legacy.world.traffic(f"{NAME}-i1", GB)
+        legacy.world.traffic(f"{NAME}-i2", GB)
+        legacy.world.lose(f"{NAME}-i2", keep_row=True)
+        assert driver.get_account(NAME).counter == 2 * GB
+
+    def test_inbound_no_longer_sold_keeps_a_client_that_is_off(self, legacy):
+        two = legacy.connect(inbounds={"vless": ["inbound-443", "inbound-8443"]})
+        two.put_account(NAME, WANTED, is_new=True)
+        legacy.world.traffic(f"{NAME}-i2", GB)
+        one = legacy.connect()
+        assert not one.get_account(NAME).is_whole
+        shown = one.put_account(NAME, WANTED)
+        assert (shown.is_whole, shown.counter, shown.traffic_limit) == (True, GB, 5 * GB)
+        assert [user["can_connect"] for user in ours(legacy)] == [True, False] and len(shown.links) == 1
+
+    def test_last_client_of_an_inbound_is_switched_off_and_said_to_stay(self, legacy, caplog):
+        driver = legacy.connect(inbounds={"vless": ["inbound-8443"]})
+        driver.put_account(NAME, WANTED, is_new=True)
+        driver.remove_account(NAME)
+        assert "last one of its inbound" in caplog.text and legacy.accounts() == {NAME: False}
+        assert driver.get_account(NAME).is_stuck
+        driver.put_account("abc123_other", replace(WANTED, credentials=Credentials.fresh()), is_new=True)
+        driver.remove_account(NAME)
+        with pytest.raises(AccountMissing):
+            driver.get_account(NAME)
+
+    @pytest.mark.parametrize("version", ["2.6.0", "2.6.7", "2.8.0", "2.8.5", "2.9.4", "3.0.2"])
+    def test_every_version_disables_renews_and_removes(self, legacy, version):
+        legacy.world.set_version(version)
+        driver = legacy.connect()
+        driver.put_account(NAME, replace(WANTED, traffic_limit=GB), is_new=True)
+        legacy.world.traffic(f"{NAME}-i1", GB)
+        legacy.world.emu("POST", "poll")
+        assert driver.put_account(NAME, replace(WANTED, traffic_limit=2 * GB)).is_enabled
+        assert legacy.accounts() == {NAME: True}
+        assert not driver.put_account(NAME, STOPPED).is_enabled
+        assert legacy.accounts() == {NAME: False}
+        assert driver.put_account(NAME, WANTED).is_enabled and legacy.accounts() == {NAME: True}
+        (shown,) = [each for page in driver.pages() for each in page.accounts if each.name == NAME]
+        assert shown.online_at is not None or version < "2.6.8"
+        driver.remove_account(NAME)
+        assert not legacy.accounts()
+
+
+class TestClients:
+    @pytest.mark.parametrize("version", ["3.1.0", "3.2.0", "3.2.5", "3.3.0", "3.4.2", "3.6.0", "dev+a1b2"])
+    def test_every_version_keeps_keys_and_inbounds(self, clients, version):
+        clients.world.set_version(version)
+        driver = clients.connect()
+        first = driver.put_account(NAME, WANTED, is_new=True)
+        driver.put_account(NAME, replace(WANTED, until=UNTIL + timedelta(days=1)))
+        driver.put_account(NAME, STOPPED)
+        driver.put_account(NAME, WANTED, is_new=True)
+        (user,) = ours(clients)
+        assert (user["uuid"], user["inbounds"]) == (KEYS.uuid, [1, 2])
+        assert driver.get_account(NAME).links == first.links and user["can_connect"]
+
+    def test_id_is_always_sent(self, clients):
+        driver = clients.connect()
+        driver.put_account(NAME, WANTED, is_new=True)
+        driver.put_account(NAME, STOPPED)
+        sent = clients.world.calls(f"POST /panel/api/clients/update/{NAME}")[-1]["parameters"]
+        assert (sent["id"], sent["subId"], sent["email"]) == (KEYS.uuid, KEYS.sub_id, NAME)
+
+    def test_record_follows_the_inbounds_that_are_sold(self, clients):
+        clients.connect(inbounds={"vless": ["inbound-443"]}).put_account(NAME, WANTED, is_new=True)
+        more = {"vless": ["inbound-443"], "trojan": ["inbound-2083"], "vmess": ["inbound-8080"]}
+        shown = clients.connect(inbounds=more).put_account(NAME, WANTED)
+        assert ours(clients)[0]["inbounds"] == [1, 3, 5] and shown.is_whole
+        fewer = clients.connect(inbounds={"vless": ["inbound-443"]})
+        assert not fewer.get_account(NAME).is_whole
+        fewer.put_account(NAME, WANTED)
+        assert ours(clients)[0]["inbounds"] == [1]
+
+    def test_record_without_an_inbound_is_attached_again(self, clients):
+        driver = clients.connect()
+        driver.put_account(NAME, WANTED, is_new=True)
+        path = f"{clients.world.address}/panel/api/clients/{NAME}/detach"
+        headers = {"Authorization": f"Bearer {clients.world.token}"}
+        clients.world.http.post(path, json={"inboundIds": [1, 2]}, headers=headers).raise_for_status()
+        assert len(driver.put_account(NAME, WANTED).links) == 2
+
+    def test_node_that_is_away_is_no_failure(self, clients):
+        clients.world.set(node_offline=True)
+        assert clients.connect().put_account(NAME, WANTED, is_new=True).links
+
+
+def change_by_hand(case: Case, **changes: Any) -> None:
+    """Change our client as its panel's owner would, on the panel's own page."""
+    http, root = case.world.http, f"{case.world.address}/panel/api"
+    (user,) = ours(case)
+    client = user["client"] | changes
+    if case.address.get("token"):
+        headers = {"Authorization": f"Bearer {case.world.token}"}
+        answer = http.post(f"{root}/clients/update/{user['username']}", json=client, headers=headers)
+    else:
+        form = {"username": case.world.username, "password": case.world.password}
+        http.post(f"{case.world.address}/login", data=form)
+        body = {"id": 1, "settings": json.dumps({"clients": [client]})}
+        answer = http.post(f"{root}/inbounds/updateClient/{user['uuid']}", json=body)
+    assert answer.json()["success"], answer.text
+
+
+def fields(link: str) -> Any:
+    """Return what a link says, without what the panel draws by lot, its host and its name."""
+    scheme, _, rest = link.partition("://")
+    if scheme == "vmess":
+        shown = json.loads(base64.b64decode(rest))
+        return scheme, {name: str(value) for name, value in shown.items() if name not in ("add", "ps", "aid")}
+    parts = urlsplit(link)
+    drawn = ("sni", "sid", "spx")
+    query = {name: value for name, value in parse_qs(parts.query).items() if name not in drawn}
+    return scheme, parts.username, parts.port, query
