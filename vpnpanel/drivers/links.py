@@ -21,14 +21,11 @@ UNREACHABLE = [
 ]  # fmt: skip
 
 
-def usable_links(name: str, links: Iterable[object], *, own_host: str = "") -> tuple[str, ...]:
-    """Return those of an account's links that an app can use; the others are logged, without keys.
-
-    `own_host`: where we reach the panel ourselves. If that is within a private network, so are its customers.
-    """
+def usable_links(name: str, links: Iterable[object]) -> tuple[str, ...]:
+    """Return those of an account's links that an app can use; the others are logged, without keys."""
     usable = []
     for link in links:
-        reason = flaw(link, own_host)
+        reason = flaw(link)
         if reason is None:
             usable.append(str(link))
         else:
@@ -42,7 +39,10 @@ def key_of(link: str) -> str:
 
 
 def flaw(link: object, own_host: str = "") -> str | None:
-    """Tell what is wrong with a link, or None."""
+    """Tell what is wrong with a link, or None.
+
+    `own_host`: where we reach the panel ourselves. If that is within a private network, so are its customers.
+    """
     if not isinstance(link, str) or not link.isprintable():
         return "it is not one line of text"
     scheme, separator, _ = link.partition("://")

@@ -6,11 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from core import clock
 from vpnpanel.drivers.base import Credentials, Desired, Observed
-from vpnpanel.drivers.links import usable_links
 from vpnpanel.drivers.xui.inbounds import Client
 from vpnpanel.errors import PanelRefused
 
@@ -137,9 +135,7 @@ def differences(
     return [name for name in names if name in wanted and not _same(wanted[name], shown.get(name))]
 
 
-def observe(
-    name: str, parts: Iterable[Part], *, panel_url: str, is_whole: bool = True, is_stuck: bool = False
-) -> Observed:
+def observe(name: str, parts: Iterable[Part], *, is_whole: bool = True, is_stuck: bool = False) -> Observed:
     """Return what the panel says of an account that consists of `parts`, at least one.
 
     Counters are summed. The limit is the parts' common one as long as that is not used up, else the sum of
@@ -156,7 +152,6 @@ def observe(
     used = sum(part.used for part in sold)
     elsewhere = sum(part.used for part in others)
     limit = _limit([part.limit for part in sold], used)
-    links = [link for part in sold for link in part.links]
     status = next((each for each in ("active", "limited", "expired") if each in statuses), "disabled")
     return Observed(
         name=name,
@@ -166,7 +161,7 @@ def observe(
         traffic_limit=limit + elsewhere if limit else 0,
         counter=used + elsewhere,
         online_at=_moment(max(_number((part.row or {}).get("lastOnline")) for part in every)),
-        links=usable_links(name, links, own_host=urlsplit(panel_url).hostname or ""),
+        links=tuple(link for part in sold for link in part.links),
         note=str(sold[0].client.get("comment") or ""),
         inbounds=_tags(entrance for part in sold for entrance in part.entrances),
         telegram_id=_number(sold[0].client.get("tgId")) or None,

@@ -27,7 +27,7 @@ from vpnpanel.drivers.xui.api import XuiApi, segment
 from vpnpanel.drivers.xui.envelope import NameTaken, RouteMissing, may_try_again
 from vpnpanel.drivers.xui.inbounds import Client, Inbound, read_inbounds, to_sell
 from vpnpanel.drivers.xui.known import Known
-from vpnpanel.drivers.xui.links import links_of, places_of
+from vpnpanel.drivers.xui.links import LinkWriter, places_of
 from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelError, PanelRefused
 
 log = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ class ClientsDialect:
         records = _records_of(rows, inbounds) if isinstance(rows, list) else _records_in(inbounds)
         if sample := self._fullest(records, inbounds):
             self._learn_hosts(sample, inbounds)
-        return [self._show(email, record, inbounds) for email, record in records.items()]
+        return self._show_all(records, inbounds)
 
     def numbers(self) -> tuple[int, int]:
         """Return how many clients there are, and how many are online."""
@@ -224,7 +224,8 @@ class ClientsDialect:
     def _show_one(self, name: str, record: Record) -> Observed:
         inbounds = self._known.inbounds(self.inbounds)
         self._learn_hosts(name, inbounds)
-        return self._show(name, record, inbounds)
+        (shown,) = self._show_all({name: record}, inbounds)
+        return shown
 
     def _fullest(self, records: Mapping[str, Record], inbounds: list[Inbound]) -> str:
         """Return somebody who stands on as many of our inbounds as anybody."""
@@ -241,22 +242,31 @@ class ClientsDialect:
             return
         self._known.learn_hosts(inbounds, places_of(links or ()))
 
-    def _show(self, name: str, record: Record, inbounds: list[Inbound]) -> Observed:
-        stands_on = [each for each in inbounds if each.id in record.inbound_ids and each.is_enabled]
+    def _show_all(self, records: Mapping[str, Record], inbounds: list[Inbound]) -> list[Observed]:
         sold_ids = self._known.sold_ids(inbounds)
-        url = self._address.base_url
-        links = [
-            link
-            for each in stands_on
-            if sold_ids is None or each.id in sold_ids
-            for link in links_of(each, record.client, public_host=self._host(each), panel_url=url)
-        ]
+        writer = LinkWriter(self._address.base_url, self._host)
+        return [self._show(name, record, inbounds, sold_ids, writer) for name, record in records.items()]
+
+    def _show(
+        self,
+        name: str,
+        record: Record,
+        inbounds: list[Inbound],
+        sold_ids: frozenset[int] | None,
+        writer: LinkWriter,
+    ) -> Observed:
+        stands_on = [each for each in inbounds if each.id in record.inbound_ids]
+        sold = stands_on if sold_ids is None else [each for each in stands_on if each.id in sold_ids]
         is_whole = sold_ids is None or (
             sold_ids <= record.inbound_ids and not self._surplus(record, sold_ids)
         )
-        places = tuple((each.protocol, each.tag) for each in inbounds if each.id in record.inbound_ids)
-        part = Part(record.client, record.row, tuple(links), entrances=places)
-        return observe(name, [part], is_whole=is_whole, panel_url=url)
+        part = Part(
+            record.client,
+            record.row,
+            links=tuple(link for each in sold for link in writer.links(each, record.client)),
+            entrances=tuple((each.protocol, each.tag) for each in stands_on),
+        )
+        return observe(name, [part], is_whole=is_whole)
 
 
 def _keys(credentials: Credentials | None, sold: list[Inbound]) -> Client:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from vpnpanel.drivers.base import Credentials, Desired, Observed, PanelAddress
+from vpnpanel.drivers.base import Credentials, Desired, Observed
 from vpnpanel.drivers.xui.accounts import (
     VISION,
     Part,
@@ -17,7 +17,7 @@ from vpnpanel.drivers.xui.accounts import (
     terms,
 )
 from vpnpanel.drivers.xui.inbounds import Client, Inbound
-from vpnpanel.drivers.xui.links import links_of
+from vpnpanel.drivers.xui.links import LinkWriter
 from vpnpanel.errors import PanelRefused
 
 _SUFFIX = re.compile(r"(.+)-i(\d+)$")
@@ -116,14 +116,14 @@ def wanted_clients(family: Family, desired: Desired, sold: list[Inbound]) -> Ite
         yield member.inbound, member, {**member.client, "enable": False}
 
 
-def observe_family(family: Family, sold_ids: frozenset[int] | None, address: PanelAddress) -> Observed:
+def observe_family(family: Family, sold_ids: frozenset[int] | None, writer: LinkWriter) -> Observed:
     """Return what is shown of an account. `sold_ids`: where it should stand; None: that is not known."""
     parts = []
     for member in family.members:
         is_sold = sold_ids is None or member.inbound.id in sold_ids
-        links = _links(member, address) if is_sold else ()
+        links = writer.links(member.inbound, member.client) if is_sold else ()
         place = (member.inbound.protocol, member.inbound.tag)
-        parts.append(Part(member.client, member.row, links, is_sold, (place,)))
+        parts.append(Part(member.client, member.row, tuple(links), is_sold, (place,)))
     parts += [Part({}, row, is_sold=False) for row in family.orphans]
     stands_on = {each.inbound.id for each in family.members}
     return observe(
@@ -131,15 +131,7 @@ def observe_family(family: Family, sold_ids: frozenset[int] | None, address: Pan
         parts,
         is_whole=sold_ids is None or sold_ids <= stands_on,
         is_stuck=all(each.is_stuck for each in family.members),
-        panel_url=address.base_url,
     )
-
-
-def _links(member: Member, address: PanelAddress) -> tuple[str, ...]:
-    if not member.inbound.is_enabled:
-        return ()
-    host, url = address.public_host, address.base_url
-    return tuple(links_of(member.inbound, member.client, public_host=host, panel_url=url))
 
 
 def _keys(inbound: Inbound, credentials: Credentials | None) -> Client:

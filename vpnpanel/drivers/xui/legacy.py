@@ -28,6 +28,7 @@ from vpnpanel.drivers.xui.envelope import (
 from vpnpanel.drivers.xui.families import Family
 from vpnpanel.drivers.xui.inbounds import Client, Inbound, read_inbound, read_inbounds, to_sell
 from vpnpanel.drivers.xui.known import Known
+from vpnpanel.drivers.xui.links import LinkWriter
 from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelError, PanelRefused
 
 log = logging.getLogger(__name__)
@@ -111,7 +112,7 @@ class LegacyDialect:
     def accounts(self) -> list[Observed]:
         """Return every account of the panel, ours and others, oldest first."""
         inbounds = self._with_last_online(self._read())
-        shown = [self._show(family, inbounds) for family in families.all_of(inbounds)]
+        shown = self._show_all(families.all_of(inbounds), inbounds)
         self._known.keep_count(len(shown))
         return shown
 
@@ -224,7 +225,13 @@ class LegacyDialect:
         ]
 
     def _show(self, family: Family, inbounds: list[Inbound]) -> Observed:
-        return families.observe_family(family, self._known.sold_ids(inbounds), self._address)
+        (shown,) = self._show_all([family], inbounds)
+        return shown
+
+    def _show_all(self, accounts: Iterable[Family], inbounds: list[Inbound]) -> list[Observed]:
+        sold_ids = self._known.sold_ids(inbounds)
+        writer = LinkWriter(self._address.base_url, lambda inbound: self._address.public_host)
+        return [families.observe_family(family, sold_ids, writer) for family in accounts]
 
 
 def _with_rows_of(old: Inbound, fresh: Inbound | None) -> Inbound:

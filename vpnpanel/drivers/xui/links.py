@@ -8,15 +8,24 @@ import base64
 import hashlib
 import ipaddress
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from vpnpanel.drivers.links import flaw
 from vpnpanel.drivers.xui.inbounds import Client, Inbound
 
+log = logging.getLogger(__name__)
+
 Fields = dict[str, str]
+SCHEMES = {"vless": "vless", "vmess": "vmess", "trojan": "trojan", "shadowsocks": "ss"}
 SPIDER_LENGTH = 15
+# Stands for what differs from client to client in a text that is made once for all of them.
+SPIDER = "spiderspider"
+SAMPLE = {"id": str(uuid.UUID(int=0, version=4)), "password": "sample", "email": "sample"}
 
 
 @dataclass(frozen=True)
@@ -29,13 +38,79 @@ class Place:
     security: str = ""
 
 
-def links_of(inbound: Inbound, client: Client, *, public_host: str, panel_url: str) -> list[str]:
-    """Return the client's links through the inbound; none for a protocol whose links we cannot build."""
-    builders = {"vless": _vless, "vmess": _vmess, "trojan": _trojan, "shadowsocks": _shadowsocks}
-    build = builders.get(inbound.protocol)
-    if build is None:
-        return []
-    return [build(inbound, client, place) for place in _places(inbound, public_host, panel_url)]
+@dataclass(frozen=True)
+class Way:
+    """One way in: what the links of all clients have in common. `seed`: of the path made up for REALITY."""
+
+    inbound: Inbound
+    place: Place
+    tail: str
+    seed: str
+    fields: Fields
+
+    def link(self, client: Client) -> str:
+        """Return a client's link; empty if the client has no key for it."""
+        if self.inbound.protocol == "vmess":
+            return _vmess(self, client)
+        user = _user(self.inbound, client)
+        if not user:
+            return ""
+        tail = self.tail
+        if SPIDER in tail:
+            whose = client.get("subId") or client.get("email") or ""
+            digest = hashlib.sha256(f"{self.seed}|{whose}".encode()).hexdigest()
+            tail = tail.replace(SPIDER, digest[:SPIDER_LENGTH])
+        return f"{SCHEMES[self.inbound.protocol]}://{user}{tail}"
+
+
+@dataclass
+class LinkWriter:
+    """Writes links of one panel's clients; what is alike for all of an inbound is made and judged once.
+
+    `public_host` is where staff, or the panel itself, say that customers of an inbound connect to.
+    """
+
+    panel_url: str
+    public_host: Callable[[Inbound], str]
+    _ways: dict[tuple[int, str], list[Way]] = field(default_factory=dict)
+
+    def links(self, inbound: Inbound, client: Client) -> list[str]:
+        """Return the client's links through the inbound that an app can use."""
+        if not inbound.is_enabled or inbound.protocol not in SCHEMES:
+            return []
+        flow = str(client.get("flow") or "") if inbound.carries_flow else ""
+        key = (inbound.id, flow)
+        if key not in self._ways:
+            self._ways[key] = [way for way in self._all_ways(inbound, flow) if self._is_usable(way)]
+        links = (way.link(client) for way in self._ways[key])
+        return [link for link in links if link]
+
+    def _all_ways(self, inbound: Inbound, flow: str) -> Iterator[Way]:
+        for place in _places(inbound, self.public_host(inbound), self.panel_url):
+            yield _way(inbound, place, flow)
+
+    def _is_usable(self, way: Way) -> bool:
+        """Judge by the link that somebody with sound keys would get."""
+        reason = flaw(way.link(SAMPLE), urlsplit(self.panel_url).hostname or "")
+        if reason is not None:
+            log.warning(
+                "links of inbound %s of %s are not usable: %s", way.inbound.tag, self.panel_url, reason
+            )
+        return reason is None
+
+
+def _way(inbound: Inbound, place: Place, flow: str) -> Way:
+    fields = _fields(inbound, place)
+    if inbound.protocol == "vless":
+        fields |= {"encryption": str(inbound.settings.get("encryption") or "")}
+        fields |= {"flow": flow if fields["security"] != "none" else ""}
+    elif inbound.protocol == "shadowsocks" and fields["security"] == "none":
+        fields["security"] = ""  # it has its own
+    fields = {name: value for name, value in fields.items() if value}
+    host = f"[{place.host}]" if ":" in place.host and not place.host.startswith("[") else place.host
+    query = urlencode(sorted(fields.items()), quote_via=quote, safe="")
+    tail = f"@{host}:{place.port}?{query}#{quote(place.remark, safe='')}"
+    return Way(inbound, place, tail, seed=_spider_seed(inbound), fields=fields)
 
 
 def host_of(inbound: Inbound, public_host: str, panel_url: str) -> str:
@@ -94,68 +169,63 @@ def _places(inbound: Inbound, public_host: str, panel_url: str) -> Iterator[Plac
         yield Place(host_of(inbound, public_host, panel_url), inbound.port, name)
 
 
-def _vless(inbound: Inbound, client: Client, place: Place) -> str:
-    fields = _fields(inbound, client, place)
-    if encryption := str(inbound.settings.get("encryption") or ""):
-        fields["encryption"] = encryption
-    flow = str(client.get("flow") or "")
-    if flow and inbound.carries_flow and fields["security"] != "none":
-        fields["flow"] = flow
-    return _link("vless", str(client.get("id") or ""), place, fields)
-
-
-def _trojan(inbound: Inbound, client: Client, place: Place) -> str:
-    return _link("trojan", str(client.get("password") or ""), place, _fields(inbound, client, place))
-
-
-def _shadowsocks(inbound: Inbound, client: Client, place: Place) -> str:
-    method = str(inbound.settings.get("method") or "")
+def _user(inbound: Inbound, client: Client) -> str:
+    """Return what stands before the host of a link; empty if the client lacks it."""
+    match inbound.protocol:
+        case "vless":
+            return _uuid(client)
+        case "trojan":
+            return quote(str(client.get("password") or ""), safe="")
     keys = [str(client.get("password") or "")]
+    if not keys[0]:
+        return ""
     if inbound.key_bytes:
         keys.insert(0, str(inbound.settings.get("password") or ""))
-    user = base64.urlsafe_b64encode(":".join([method, *keys]).encode()).decode().rstrip("=")
-    fields = _fields(inbound, client, place)
-    if fields["security"] == "none":
-        del fields["security"]  # it has its own
-    return _link("ss", user, place, fields)
+    text = ":".join([str(inbound.settings.get("method") or ""), *keys])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _vmess(inbound: Inbound, client: Client, place: Place) -> str:
-    fields = _fields(inbound, client, place)
+def _uuid(client: Client) -> str:
+    try:
+        uuid.UUID(str(client.get("id")))
+    except ValueError:
+        return ""
+    return str(client["id"])
+
+
+def _vmess(way: Way, client: Client) -> str:
+    place, fields = way.place, way.fields
     shown = {
         "v": "2",
         "ps": place.remark,
         "add": place.host,
         "port": place.port,
-        "id": str(client.get("id") or ""),
+        "id": _uuid(client),
         "aid": 0,
         "scy": str(client.get("security") or "auto"),
-        "net": inbound.network,
+        "net": way.inbound.network,
         "type": fields.get("headerType") or fields.get("mode") or "none",
         "tls": fields["security"],
         "path": fields.get("path") or fields.get("serviceName") or fields.get("seed") or "",
         "host": fields.get("host") or fields.get("authority") or "",
     }
     shown |= {name: fields[name] for name in ("sni", "fp", "alpn") if name in fields}
-    return "vmess://" + base64.b64encode(json.dumps(shown).encode()).decode()
+    return "vmess://" + base64.b64encode(json.dumps(shown).encode()).decode() if shown["id"] else ""
 
 
-def _link(scheme: str, user: str, place: Place, fields: Fields) -> str:
-    host = f"[{place.host}]" if ":" in place.host and not place.host.startswith("[") else place.host
-    query = urlencode(sorted(fields.items()), quote_via=quote, safe="")
-    return f"{scheme}://{quote(user, safe='')}@{host}:{place.port}?{query}#{quote(place.remark, safe='')}"
-
-
-def _fields(inbound: Inbound, client: Client, place: Place) -> Fields:
-    """Return the link's fields for transport and security, empty ones left out."""
+def _fields(inbound: Inbound, place: Place) -> Fields:
+    """Return the link's fields for transport and security."""
     security = place.security or inbound.security
     fields = {"type": inbound.network, **_transport(inbound.network, inbound.stream)}
     if security == "reality":
-        fields |= _reality(_part(inbound.stream, "realitySettings"), client)
+        fields |= _reality(_part(inbound.stream, "realitySettings"))
     elif security == "tls":
         fields |= _tls(_part(inbound.stream, "tlsSettings"))
-    fields = {name: value for name, value in fields.items() if value}
     return fields | {"security": security}
+
+
+def _spider_seed(inbound: Inbound) -> str:
+    return _text(_part(_part(inbound.stream, "realitySettings"), "settings"), "spiderX")
 
 
 def _transport(network: str, stream: Mapping[str, Any]) -> Fields:
@@ -201,15 +271,14 @@ def _tls(own: Mapping[str, Any]) -> Fields:
     }
 
 
-def _reality(own: Mapping[str, Any], client: Client) -> Fields:
+def _reality(own: Mapping[str, Any]) -> Fields:
     settings = _part(own, "settings")
-    seed = f"{_text(settings, 'spiderX')}|{client.get('subId') or client.get('email') or ''}"
     return {
         "pbk": _text(settings, "publicKey"),
         "fp": _text(settings, "fingerprint"),
         "sni": _first(own.get("serverNames")) or _text(settings, "serverName"),
         "sid": _first(own.get("shortIds")),
-        "spx": "/" + hashlib.sha256(seed.encode()).hexdigest()[:SPIDER_LENGTH],
+        "spx": f"/{SPIDER}",
         "pqv": _text(settings, "mldsa65Verify"),
     }
 
