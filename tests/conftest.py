@@ -9,6 +9,9 @@ from sandbox.server import SandboxThread
 from scripts.compile_locale import compile_all
 from tests import outside_calls
 from tests.world import PanelWorld, PaymentWorld, TelegramWorld, XuiWorld
+from vpnpanel.drivers import marzban as marzban_driver
+from vpnpanel.drivers import marzban_api
+from vpnpanel.drivers.xui import doors, known
 
 
 def pytest_configure() -> None:
@@ -28,6 +31,16 @@ def no_outside_call_in_a_transaction() -> Iterator[None]:
     outside_calls.seen.clear()
     yield
     assert not outside_calls.seen, f"called while a transaction was open: {outside_calls.seen}"
+
+
+@pytest.fixture(autouse=True)
+def fresh_process() -> None:
+    """Let each test meet a process that has asked no panel yet."""
+    marzban_api.TOKENS.clear()
+    marzban_api.REFUSALS.clear()
+    marzban_driver.INBOUNDS.clear()
+    doors.DOORS.clear()
+    known.PANELS.clear()
 
 
 @pytest.fixture(scope="session")

@@ -94,21 +94,39 @@ class TelegramWorld(StandIn):
         return [message for message in self.chat(user_id) if message["from"]["is_bot"]]
 
 
-class PanelWorld(StandIn):
+class AnyPanelWorld(StandIn):
+    """What panels of every kind have from the inside."""
+
+    def users(self) -> dict[str, dict[str, Any]]:
+        """Return what the panel's core would let in, by account name; by email on 3x-ui."""
+        return {user["username"]: user for user in self.emu("GET", "users")}
+
+    def connects(self, link: str) -> bool:
+        """Tell whether the panel's core lets in who comes with this key."""
+        return bool(self.emu("POST", "connect", link=link)["connects"])
+
+    def lose(self, username: str, **more: Any) -> None:
+        self.emu("POST", "lose", username=username, **more)
+
+    def back_up(self) -> None:
+        self.emu("POST", "snapshot")
+
+    def restore(self) -> None:
+        """Put the panel back to when it was backed up."""
+        self.emu("POST", "restore")
+
+
+class PanelWorld(AnyPanelWorld):
     """A Marzban panel, from the inside."""
 
     username = "shop"
     password = "shop-sandbox-password"
 
-    def users(self) -> dict[str, dict[str, Any]]:
-        """Return what the panel's core would let in, by account name."""
-        return {user["username"]: user for user in self.emu("GET", "users")}
-
     def traffic(self, username: str, amount: int) -> None:
         self.emu("POST", "traffic", username=username, bytes=amount)
 
 
-class XuiWorld(StandIn):
+class XuiWorld(AnyPanelWorld):
     """A 3x-ui panel, from the inside. `address` is with its base path, without a slash at the end."""
 
     username = "owner"
@@ -118,10 +136,6 @@ class XuiWorld(StandIn):
 
     def __init__(self, address: str) -> None:
         super().__init__(address, self.base_path)
-
-    def users(self) -> dict[str, dict[str, Any]]:
-        """Return what the panel's core would let in, by email."""
-        return {user["username"]: user for user in self.emu("GET", "users")}
 
     def traffic(self, username: str, amount: int, *, later: bool = False) -> None:
         """Let bytes flow; the panel counts them at once, or at its next poll."""
@@ -134,9 +148,6 @@ class XuiWorld(StandIn):
 
     def strangers(self, count: int, **more: Any) -> None:
         self.emu("POST", "strangers", count=count, **more)
-
-    def lose(self, username: str, **more: Any) -> None:
-        self.emu("POST", "lose", username=username, **more)
 
     def set(self, **settings: Any) -> dict[str, Any]:
         """Change what the panel's owner would: see its settings in the sandbox's page of the docs."""
@@ -152,9 +163,6 @@ class XuiWorld(StandIn):
 
     def log_everybody_out(self) -> None:
         self.emu("POST", "logout")
-
-    def connects(self, link: str) -> bool:
-        return bool(self.emu("POST", "connect", link=link)["connects"])
 
 
 class PaymentWorld(StandIn):
