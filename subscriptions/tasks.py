@@ -33,3 +33,10 @@ def follow_traffic() -> int:
     begun = services.begin_due()
     services.tell_near_limit()
     return begun
+
+
+@shared_task
+@at_most(1)
+def read_near_limit() -> int:
+    """Look at the accounts of whoever has used most of their traffic; returns how many."""
+    return services.read_near_limit()

@@ -30,6 +30,16 @@ def take_in(account: PanelAccount, observed: Observed, *, with_traffic: bool = T
     return {field for field, value in zip(FIELDS, before, strict=True) if value != getattr(account, field)}
 
 
+def take_in_traffic(account: PanelAccount, observed: Observed) -> None:
+    """Put what the panel counts into the row, unsaved.
+
+    What the shop owns stays as a full sync last saw it, so that a change made on the panel is found by one.
+    """
+    account.observed_status = observed.status
+    account.online_at = observed.online_at or account.online_at
+    _count(account, observed.counter)
+
+
 def _count(account: PanelAccount, counter: int) -> None:
     """Add what the counter shows to the sum. A counter that fell was reset: all it shows is new traffic."""
     fell = counter < account.counter

@@ -51,15 +51,21 @@ def _seconds(moment: datetime | None) -> int | None:
 
 
 def _limit(wish: Wish, observed: Observed) -> int | None:
-    """What is left, on top of what was counted there. Where others share the allowance, a difference of up to
-    a tenth of what is left stays: each byte on one panel moves the limits on all the others, and the nearer
-    the end, the closer they are kept."""
     wanted = limit_on_panel(wish.access, wish.account, wish.used_in_all)
     if wish.access.panel_count == 1 or not wanted or not observed.traffic_limit:
         return wanted
-    left = max(wish.access.traffic_limit - wish.used_in_all, 0)
-    is_near = abs(observed.traffic_limit - wanted) <= left // TOLERATED_PART
-    return None if is_near else wanted
+    near = is_near(wish.access, wish.used_in_all, observed.traffic_limit, wanted)
+    return None if near else wanted
+
+
+def is_near(access: Access, used_in_all: int, shown: int, wanted: int) -> bool:
+    """Tell whether a limit may stay as it is shown where several accounts share an allowance.
+
+    Each byte on one panel moves the limits on all the others, so a difference of up to a tenth of what is
+    left stays. The nearer the end, the closer they are kept, and at the end exactly.
+    """
+    left = max(access.traffic_limit - used_in_all, 0)
+    return abs(shown - wanted) <= left // TOLERATED_PART
 
 
 def _own_inbounds(wish: Wish, observed: Observed) -> dict[str, list[str]] | None:

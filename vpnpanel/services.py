@@ -21,6 +21,7 @@ from vpnpanel.checkup import check
 from vpnpanel.choosing import selling
 from vpnpanel.errors import NoSuchLocation, PanelUnfit
 from vpnpanel.models import Access, Panel, PanelAccount, PanelGroup, PanelRules, normal_address
+from vpnpanel.near_limits import read_traffic as read_traffic
 from vpnpanel.outages import affected_by as affected_by
 from vpnpanel.outages import keep_figures, mark_up
 from vpnpanel.outages import settle_outage as settle_outage

@@ -6,6 +6,7 @@ from subscriptions.services.grants import extend_by_staff, give
 from subscriptions.services.holds import ban_customer, disable, enable, unban_customer
 from subscriptions.services.links import COOL_DOWN, replace_own_link, rotate_link
 from subscriptions.services.locations import LocationOffer, choose_location, locations_of
+from subscriptions.services.nearing import read_near_limit
 from subscriptions.services.outages import count_affected, credit_affected, tell_affected, undo_credit
 from subscriptions.services.rules import change_rules
 from subscriptions.services.sightings import write_seen
@@ -38,6 +39,7 @@ __all__ = [
     "locations_of",
     "never_connected",
     "preview_take_back",
+    "read_near_limit",
     "remind_due",
     "removals_left",
     "remove_device",

@@ -31,6 +31,7 @@ EXPECTED = {
     "subscriptions: expire": 5,
     "subscriptions: paid but never connected": 1800,
     "subscriptions: traffic": 60,
+    "subscriptions: near their limit": 300,
     "jobs: next steps": 5,
     "money: notices": 5,
     "money: send and read back payments": 5,

@@ -1,0 +1,34 @@
+"""Subscriptions whose traffic is nearly used up are looked at between full syncs."""
+
+from django.db.models import Exists, F, OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
+
+from core import clock
+from subscriptions.models import Subscription
+from vpnpanel import services as vpnpanel
+from vpnpanel.models import PanelAccount
+
+MOST_AT_ONCE = 5000
+LETS_THROUGH = "active"  # what every kind of panel says of an account that works
+
+
+def read_near_limit() -> int:
+    """Read the accounts of subscriptions that used four fifths of their traffic, since it last started anew.
+
+    Whoever used up everything is read until no panel lets them through. Returns how many accounts were read.
+    One query finds them, however many there are.
+    """
+    live = PanelAccount.objects.filter(access=OuterRef("access"), placement__in=PanelAccount.LIVE)
+    of_access = PanelAccount.objects.filter(access=OuterRef("access")).order_by().values("access")
+    used = Coalesce(Subquery(of_access.annotate(total=Sum("used_bytes")).values("total")), 0)
+    limited = Subscription.objects.filter(
+        Exists(live.filter(observed_status=LETS_THROUGH)),
+        state=Subscription.State.ACTIVE,
+        expires_at__gt=clock.now(),
+        access__is_enabled=True,
+        access__traffic_limit__gt=0,
+    )
+    near = limited.annotate(fifths=5 * used - F("allowance_from")).filter(
+        fifths__gte=4 * F("access__traffic_limit")
+    )
+    return vpnpanel.read_traffic(near.order_by("pk").values_list("access_id", flat=True)[:MOST_AT_ONCE])
