@@ -13,6 +13,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from scripts.screenshots_money import photograph_buying, photograph_money, play_money
+from scripts.screenshots_page import photograph_pages
 from scripts.studio import (
     DESKTOP,
     PHONE,
@@ -195,6 +196,7 @@ def take_pictures(chromium: str, folder: Path) -> None:
         play_money(shop)
         photograph_money(studio)
         photograph_admin(studio)
+        photograph_pages(studio, folder / "demo" / "shop.sqlite3")
         photograph_outage(studio)
         browser.close()
 

@@ -154,12 +154,18 @@ class Studio:
 
     @contextmanager
     def window(
-        self, *, size: ViewportSize = DESKTOP, dark: bool = False, language: str = "en"
+        self,
+        *,
+        size: ViewportSize = DESKTOP,
+        dark: bool = False,
+        language: str = "en",
+        user_agent: str | None = None,
     ) -> Iterator[Page]:
         context = self.browser.new_context(
             viewport=size,
             color_scheme="dark" if dark else "light",
             locale=language,
+            user_agent=user_agent,
             device_scale_factor=2 if size == PHONE else 1,
         )
         try:
