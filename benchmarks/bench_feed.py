@@ -54,7 +54,7 @@ class Size:
     at_once: int
 
 
-WHOLE, QUICK = Size(3, 2000, 6000, 16), Size(1, 300, 1500, 16)
+WHOLE, QUICK = Size(3, 1500, 3000, 16), Size(1, 300, 1500, 16)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ COLUMNS = (
     "first_fetched_at",
     "last_fetched_at",
     "allowance_from",
+    "resets_at",
     "user__language",
     "user__banned_at",
     "access__traffic_limit",
@@ -112,6 +113,8 @@ def _headers(found: Found, reading: Reading, language: str) -> dict[str, str]:
         "profile-web-page-url": found.subscription.link,
         "content-disposition": content_disposition_header(True, settings.SHOP_NAME) or "attachment",
     }
+    if found.subscription.resets_at is not None:
+        headers["subscription-refill-date"] = str(int(found.subscription.resets_at.timestamp()))
     if support := support_url():
         headers["support-url"] = support
     if announcement := found.rules.announcement_in(language):

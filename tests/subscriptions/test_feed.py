@@ -1,14 +1,17 @@
 """The subscription document as VPN apps read it."""
 
 import base64
+from datetime import timedelta
 from email.message import Message
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from django.utils import translation
 
+from core import clock
 from subscriptions import services
 from subscriptions.feeds.signs import reasons
+from subscriptions.models import Subscription
 from subscriptions.status import State
 from subscriptions.views import NEUTRAL
 from tests.factories import KEY, let_pass, make_customer, make_subscription, serve
@@ -65,6 +68,13 @@ def test_limit_stands_in_the_headers(client):
     subscription = make_subscription(traffic_limit=5 * 2**30)
     serve(subscription)
     assert usage(client.get(f"/s/{subscription.token}"))["total"] == 5 * 2**30
+
+
+def test_apps_learn_when_traffic_starts_anew(fetch, subscription):
+    assert "subscription-refill-date" not in fetch()
+    again = clock.now() + timedelta(days=3)
+    Subscription.objects.filter(pk=subscription.pk).update(resets_at=again)
+    assert int(fetch()["subscription-refill-date"]) == int(again.timestamp())
 
 
 def test_title_and_file_name_survive_cyrillic(fetch, settings):
