@@ -12,10 +12,11 @@ from subscriptions import status
 from subscriptions.status import State
 from tests.factories import make_panel, make_subscription
 from tests.vpnpanel.wanted import account_of, call, change, plan_for, want_access
-from tests.world import PanelWorld
+from tests.world import PanelWorld, XuiWorld
 from vpnpanel import drivers, reconciler, services
 from vpnpanel.drivers.base import Credentials, Desired, PanelAddress
-from vpnpanel.models import Access, Panel
+from vpnpanel.drivers.links import key_of
+from vpnpanel.models import Access, Panel, PanelGroup
 from vpnpanel.recording import finish
 
 pytestmark = pytest.mark.django_db
@@ -223,3 +224,38 @@ class TestCustomer:
         assert status.read(new, new.user, now=clock.now()).state == State.PENDING
         reconciler.reconcile_one(subscription.access_id)
         assert status.read(new, new.user, now=clock.now()).state == State.ACTIVE
+
+
+class TestXui:
+    """The same on the other kind of panel, in both of its dialects."""
+
+    @pytest.fixture(params=["xui_clients", "xui_legacy"])
+    def world(self, request) -> XuiWorld:
+        return request.getfixturevalue(request.param)
+
+    @pytest.fixture
+    def served(self, installation, world) -> Access:
+        signs_in = {"username": world.username, "password": world.password}
+        panel = Panel.objects.create(
+            name="x-1", kind="xui", base_url=world.address, public_host="de.example.com", **signs_in
+        )
+        panel.groups.add(PanelGroup.objects.get(code="main"))
+        access = want_access()
+        assert reconciler.reconcile_one(access.pk)
+        return access
+
+    def test_old_keys_stop_and_new_ones_work_also_after_a_crash(self, served, world):
+        old = account_of(served).links
+        rotate(served)
+        crash_before_recording(served)
+        made = {link for link in old if world.connects(link)}
+        assert reconciler.reconcile_one(served.pk)
+        new = account_of(served).links
+        assert not made and old and new
+        assert not any(world.connects(link) for link in old) and all(world.connects(link) for link in new)
+        assert keys_made_for(served).uuid in {key_of(link) for link in new}
+
+
+def keys_made_for(access: Access) -> Credentials:
+    """Return what was committed before the first call."""
+    return Credentials.read(account_of(access).credentials)

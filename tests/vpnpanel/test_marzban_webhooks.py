@@ -2,6 +2,8 @@
 
 import json
 import random
+import time
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -208,6 +210,30 @@ class TestPointing:
             send(client, panel, [event(name) for name in names])
             with django_assert_num_queries(13):
                 pointers.read_pointed()
+
+
+def test_what_the_panel_itself_sends_leads_to_a_repair(live_db, installation, live_server, marzban):
+    panel = make_panel(marzban, webhook_secret=SECRET)
+    access = want_access()
+    assert reconciler.reconcile_one(access.pk)
+    name = account_of(access).name
+    address = f"{live_server.url}/webhooks/marzban/{panel.pk}"
+    marzban.emu("POST", "panel", webhook={"addresses": [address], "secret": SECRET, "interval": 0})
+    with marzban.http.put(
+        f"{marzban.address}/api/user/{name}", json={"status": "disabled"}, headers=login(marzban)
+    ) as answer:
+        assert answer.json()["status"] == "disabled"
+    wait_for(lambda: pointed() == {name})
+    assert pointers.read_pointed() == 1
+    reconciler.reconcile_due()
+    assert marzban.users()[name]["can_connect"]
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    give_up_at = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.1)
 
 
 def served(panel: Panel, count: int) -> list[str]:

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 KIND = "panel_guard"
 ACTOR = "contract test"
 # A failure is believed when it comes back: one call may fail on any day.
-TRIES = 3
+TRIES = 4
 NAME_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 MOST_LEFTOVERS = 5
 # For each call of a test; with LONGEST_SECONDS of an examination still within the lease of a job.
