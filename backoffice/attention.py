@@ -17,7 +17,7 @@ from subscriptions.models import Subscription
 from subscriptions.services import never_connected
 from telegram_bot.models import Update
 from vpnpanel.guard import words
-from vpnpanel.models import LATE_AFTER, NO_ROOM, Access, Move, Outage, Panel
+from vpnpanel.models import LATE_AFTER, NO_ROOM, Access, Move, Outage, Panel, StrayAccount, SyncFinding
 
 # Beat writes down when it ran a schedule every three minutes at the latest.
 SCHEDULE_SLACK = timedelta(minutes=5)
@@ -37,6 +37,8 @@ def concerns(now: datetime) -> list[Concern]:
         _panels_failing(),
         _no_room(),
         _paused_moves(),
+        _held_findings(),
+        _strays(),
         _bot(now),
         _dead_updates(),
         _failed_messages(),
@@ -126,6 +128,31 @@ def _paused_moves() -> Concern:
         url=f"{page_of(Move)}?state__exact=paused",
         permission="vpnpanel.view_move",
         icon="moving",
+    )
+
+
+def _held_findings() -> Concern:
+    held = SyncFinding.objects.filter(state=SyncFinding.State.HELD)
+    return Concern(
+        key="findings",
+        title=_("Differences to approve"),
+        count=held.count(),
+        why=_("Found by full syncs of panels that repair nothing before you approve it."),
+        url=f"{page_of(SyncFinding)}?state__exact=held",
+        permission="vpnpanel.view_syncfinding",
+        icon="difference",
+    )
+
+
+def _strays() -> Concern:
+    return Concern(
+        key="strays",
+        title=_("Accounts in quarantine"),
+        count=StrayAccount.objects.filter(state=StrayAccount.State.OPEN).count(),
+        why=_("They look like ours, and nothing here says whose they are: take over, ignore or remove."),
+        url=f"{page_of(StrayAccount)}?state__exact=open",
+        permission="vpnpanel.view_strayaccount",
+        icon="help_center",
     )
 
 

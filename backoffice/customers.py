@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext
@@ -15,10 +16,10 @@ from accounts.services import find_customers
 from backoffice.customer_page import context_of
 from billing.acts import BOOK_FOR_CUSTOMER
 from core import clock
-from core.acts import Act, ReasonForm, buttons
+from core.acts import Act, ActForm, Change, ReasonForm, buttons
 from core.staff import HistoryAdmin, column
 from subscriptions.models import Subscription
-from subscriptions.services import ban_customer, unban_customer
+from subscriptions.services import ban_customer, link_to_telegram, unban_customer
 
 REACH_TONES = {"ok": "success", "blocked": "warning", "gone": "danger", "never": "default"}
 
@@ -33,7 +34,37 @@ def unban(customer: User, values: dict[str, Any], actor: str) -> Any:
     return _("The ban is lifted. Access works again for what is left of it.")
 
 
+class TelegramForm(ActForm):
+    telegram_id = forms.IntegerField(
+        label=_("Telegram id"), min_value=1, help_text=_("The number, not the @name.")
+    )
+
+
+def link(customer: User, values: dict[str, Any], actor: str) -> Any:
+    now = link_to_telegram(customer.pk, telegram_id=values["telegram_id"], actor=actor)
+    return _("Linked: the subscription belongs to customer #%(id)s now.") % {"id": now.pk}
+
+
+def belongs_to(customer: User, values: dict[str, Any]) -> list[Change]:
+    if "telegram_id" not in values:
+        return []
+    known = User.objects.filter(telegram_id=values["telegram_id"]).first()
+    return [Change(_("Telegram"), "–", known or values["telegram_id"])]
+
+
 ACTS = (
+    Act(
+        name="link",
+        title=_("Link to Telegram"),
+        about=_("They came with a panel; say who they are in Telegram, and the bot serves them."),
+        permission="accounts.change_user",
+        run=link,
+        form=TelegramForm,
+        changes=belongs_to,
+        is_possible=lambda customer: customer.telegram_id is None and not customer.is_staff,
+        icon="link",
+        tone="primary",
+    ),
     BOOK_FOR_CUSTOMER,
     Act(
         name="ban",
@@ -92,6 +123,10 @@ class HoldsFilter(admin.SimpleListFilter):
         return queryset
 
 
+# Those who came with a panel have no Telegram id until staff link them; staff are no customers.
+OF_CUSTOMERS = Q(telegram_id__isnull=False) | Q(is_staff=False)
+
+
 @admin.register(User)
 class CustomerAdmin(HistoryAdmin):
     list_display = ("name_shown", "telegram_id", "holds", "reach_shown", "language", "joined_at", "seen_at")
@@ -103,7 +138,7 @@ class CustomerAdmin(HistoryAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         latest = Subscription.objects.select_related("plan").defer("token").order_by("-expires_at")
-        customers: QuerySet[User] = super().get_queryset(request).filter(telegram_id__isnull=False)
+        customers: QuerySet[User] = super().get_queryset(request).filter(OF_CUSTOMERS)
         return customers.prefetch_related(Prefetch("subscriptions", latest))
 
     def get_search_results(

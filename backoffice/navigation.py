@@ -28,7 +28,18 @@ from notifications.models import OutboxMessage
 from referrals.models import Referral
 from subscriptions.models import ClientApp, Device, Grant, Plan, Subscription, SubscriptionRules
 from telegram_bot.models import Update
-from vpnpanel.models import Access, Move, Outage, Panel, PanelAccount, PanelGroup, PanelRules, SyncRun
+from vpnpanel.models import (
+    Access,
+    Move,
+    Outage,
+    Panel,
+    PanelAccount,
+    PanelGroup,
+    PanelRules,
+    StrayAccount,
+    SyncFinding,
+    SyncRun,
+)
 
 Item = dict[str, Any]
 
@@ -92,6 +103,8 @@ def sidebar(request: HttpRequest) -> list[Item]:
                 item(_("Panel accounts"), PanelAccount, "badge"),
                 item(_("Full syncs"), SyncRun, "sync"),
                 item(_("Moves"), Move, "moving", "moves"),
+                item(_("Findings"), SyncFinding, "difference", "findings"),
+                item(_("Quarantine"), StrayAccount, "help_center", "strays"),
                 item(_("Outages"), Outage, "power_off", "outages"),
                 item(_("Rules for panels"), PanelRules, "rule"),
             ],

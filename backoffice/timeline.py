@@ -25,6 +25,8 @@ MOST_PAGES = 40
 
 EVENTS = {
     "customer.arrived": (gettext_lazy("Came to the bot"), "waving_hand"),
+    "customer.expected": (gettext_lazy("Came with a panel"), "move_to_inbox"),
+    "customer.linked": (gettext_lazy("Linked to Telegram"), "link"),
     "customer.banned": (gettext_lazy("Banned"), "gavel"),
     "customer.unbanned": (gettext_lazy("Ban lifted"), "gavel"),
     "trial.taken": (gettext_lazy("Took the trial"), "redeem"),
@@ -32,6 +34,9 @@ EVENTS = {
     "grant.taken_back": (gettext_lazy("Time taken back"), "history_toggle_off"),
     "grant.given_back": (gettext_lazy("Time given back"), "restore"),
     "subscription.started": (gettext_lazy("Subscription bought"), "shopping_bag"),
+    "subscription.adopted": (gettext_lazy("Taken over from a panel"), "group_add"),
+    "subscription.handed_over": (gettext_lazy("Subscription handed over"), "swap_horiz"),
+    "panel.stray_decided": (gettext_lazy("Account in quarantine decided on"), "help_center"),
     "subscription.renewed": (gettext_lazy("Subscription renewed"), "autorenew"),
     "subscription.expired": (gettext_lazy("Subscription ended"), "timer_off"),
     "subscription.disabled": (gettext_lazy("Subscription disabled"), "block"),

@@ -5,7 +5,8 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 from django_celery_beat.admin import (
     ClockedScheduleAdmin,
@@ -28,6 +29,7 @@ from core.acts import Act
 from core.models import Job, RetentionRule, ServiceHealth
 from core.staff import HistoryAdmin, StaffAdmin, column
 
+BREAK = mark_safe("<br>")
 JOB_TONES = {
     "queued": "info",
     "running": "info",
@@ -75,7 +77,7 @@ class JobAdmin(HistoryAdmin):
         "progress",
         "attempts",
         "error",
-        "result",
+        "outcome",
         "params",
         "asked_by",
         "created_at",
@@ -95,6 +97,15 @@ class JobAdmin(HistoryAdmin):
             tone="danger",
         ),
     )
+
+    @column(_("result"))
+    def outcome(self, job: Job) -> str:
+        """Numbers on a line each; what a job says of single rows, under the key `lines`, as a list."""
+        result = dict(job.result or {})
+        lines = [[str(value) for value in line.values()] for line in result.pop("lines", ())]
+        numbers = format_html_join(BREAK, "{}: {}", result.items())
+        rows = format_html_join("", "<li>{}</li>", ((" · ".join(line),) for line in lines))
+        return format_html("{}<ol>{}</ol>", numbers, rows) if lines else numbers or "–"
 
     @column(_("state"), tones=JOB_TONES, ordering="state")
     def shown_state(self, job: Job) -> tuple[str, str]:

@@ -10,6 +10,7 @@ class SubscriptionsConfig(AppConfig):
         from core import retention
         from subscriptions import outage_messages
         from subscriptions.messages import register_kinds
+        from subscriptions.services import adoption_jobs
         from subscriptions.services.devices import UNSEEN_RULE, release_unseen
         from subscriptions.services.outages import register_jobs
 
@@ -17,3 +18,4 @@ class SubscriptionsConfig(AppConfig):
         outage_messages.register_kinds()
         register_jobs()
         retention.register(UNSEEN_RULE, release_unseen)
+        adoption_jobs.register_jobs()

@@ -44,6 +44,16 @@ class TooManyRemovals(InvalidTransition):
     """The customer has removed as many devices today as they may."""
 
 
+class AdoptionUnfit(ShopError):
+    """An adoption, or one account of it, cannot be done as asked: the message says why."""
+
+    permanent = True
+
+
+class NotAdopted(ShopError):
+    """A customer cannot be linked to that Telegram id: the message says why."""
+
+
 class NoTrial(InvalidTransition):
     """There is no trial for this customer: none is offered, or they hold a subscription already."""
 

@@ -18,7 +18,7 @@ from core.badges import badge
 from core.models import Job
 from core.nudges import nudge
 from core.staff import HistoryAdmin, KeptAdmin, StaffAdmin, column, link_to, page_of, size
-from vpnpanel import checkup, guard, services, sync
+from vpnpanel import checkup, guard, services, sync, sync_admin  # noqa: F401 (registers its own)
 from vpnpanel.guard import words
 from vpnpanel.models import LATE_AFTER, NO_ROOM, Access, Panel, PanelAccount, PanelGroup, SyncRun
 from vpnpanel.moves_admin import MOVE_AWAY
@@ -26,7 +26,8 @@ from vpnpanel.panel_form import FIELDSETS, SECRETS, PanelForm
 
 PLACEMENTS = {"joining": "info", "serving": "success", "leaving": "warning", "gone": "default"}
 STATES = {"open": "success", "closed": "info", "draining": "warning", "lost": "danger", "off": "default"}
-PANEL_JOBS = (checkup.KIND, sync.KIND, guard.KIND)
+# The last two are a later room's, which knows customers and plans.
+PANEL_JOBS = (checkup.KIND, sync.KIND, guard.KIND, "panel_adopt", "panel_adopt_preview")
 GUARDS = {"untested": "info", "passed": "success", "failed": "danger"}
 
 
@@ -359,23 +360,3 @@ class PanelAccountAdmin(HistoryAdmin):
     @column(_("used"), ordering="used_bytes")
     def used(self, account: PanelAccount) -> str:
         return size(account.used_bytes)
-
-
-@admin.register(SyncRun)
-class SyncRunAdmin(HistoryAdmin):
-    secrets = tuple(f"panel__{name}" for name in SECRETS)
-    list_display = (
-        "started_at",
-        "panel",
-        "finished_at",
-        "calls",
-        "accounts",
-        "drifted",
-        "missing",
-        "foreign",
-        "error",
-    )
-    list_filter = ("panel", "started_at")
-    list_select_related = ("panel",)
-    fields = list_display
-    readonly_fields = fields

@@ -5,11 +5,13 @@ not written, but for the one statement that says when they were seen.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from core import clock
 from core.rows import update_each
@@ -50,7 +52,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class _Difference:
+class Difference:
     """`is_own`: it comes of our own doing, so nobody is asked about it."""
 
     account: PanelAccount
@@ -59,16 +61,30 @@ class _Difference:
     is_own: bool = False
 
 
+@dataclass
+class Look:
+    """What some rows became by a look at the panel: `moved` only in traffic, `changed` in more."""
+
+    differing: list[Difference] = field(default_factory=list)
+    changed: list[PanelAccount] = field(default_factory=list)
+    moved: list[PanelAccount] = field(default_factory=list)
+    growth: Counter[int] = field(default_factory=Counter)
+
+
 @transaction.atomic
 def take_piece(panel: Panel, run: SyncRun, shown: dict[str, Observed], began_at: datetime) -> Piece:
     """Write down what a panel shows by name, and tell what differs from what is wanted.
 
     What the reconciler saw after the page was asked for is newer and stays.
     """
-    rows = _rows(panel, shown)
+    rows = list(rows_shown(panel, shown).select_for_update(of=("self",), no_key=True))
     piece = Piece(own={row.name for row in rows})
     older = [row for row in rows if row.observed_at is None or row.observed_at < began_at]
-    differing = _take_in(older, shown, panel, began_at)
+    seen = look(panel, older, shown)
+    differing = seen.differing
+    update_each(seen.changed, FIELDS)
+    update_each(seen.moved, sorted(TRAFFIC))
+    usage.note_growth(seen.growth, at=began_at)
     PanelAccount.objects.filter(pk__in=[row.pk for row in older]).update(observed_at=began_at)
     # A panel that holds nothing any more may still show what was left as it is.
     asked = older if panel.holds_changes else [each.account for each in differing if each.is_own]
@@ -76,54 +92,49 @@ def take_piece(panel: Panel, run: SyncRun, shown: dict[str, Observed], began_at:
     differ = {each.account.pk for each in differing}
     piece.found.settled = [key for key in before if key not in differ]
     for each in differing:
-        if _is_due(each.account.access, began_at):
+        if is_due(each.account.access, began_at):
             _sort(each, run, before.get(each.account.pk), piece)
     piece.repairs += piece.found.repairs
     return piece
 
 
-def _rows(panel: Panel, shown: dict[str, Observed]) -> list[PanelAccount]:
+def rows_shown(panel: Panel, shown: Iterable[str]) -> "QuerySet[PanelAccount]":
+    """Return our rows of those names with their accesses, as much of both as a comparison reads."""
     rows = PanelAccount.objects.filter(panel=panel, name__in=shown).select_related("access")
     own = ("access", "panel", "name", "placement", "applied_generation", "observed_at", *FIELDS)
-    locked = rows.select_for_update(of=("self",), no_key=True)
-    return list(locked.only(*own, *READ).order_by("pk"))
+    return rows.only(*own, *READ).order_by("pk")
 
 
-def _take_in(
-    rows: list[PanelAccount], shown: dict[str, Observed], panel: Panel, began_at: datetime
-) -> list[_Difference]:
+def look(panel: Panel, rows: list[PanelAccount], shown: dict[str, Observed]) -> Look:
+    """Take what is shown into the rows, unsaved, and tell what differs from what is wanted. One query."""
     used = used_in_all([row.access for row in rows])
-    now = clock.now()
-    growth: Counter[int] = Counter()
-    differing: list[_Difference] = []
-    changed: list[PanelAccount] = []
-    moved: list[PanelAccount] = []
+    now, seen = clock.now(), Look()
     for row in rows:
+        observed = shown[row.name]
         if not row.is_live:
             is_back = row.placement == Placement.GONE  # an older copy of the panel was put back
-            if is_back and shown[row.name].is_stuck:
+            if is_back and observed.is_stuck:
                 continue  # as it was left: off, and the panel does not delete it
-            differing.append(_Difference(row, Kind.RETURNED if is_back else Kind.DRIFT, is_own=not is_back))
+            kind = Kind.RETURNED if is_back else Kind.DRIFT
+            seen.differing.append(Difference(row, kind, is_own=not is_back))
             continue
-        observed, used_before, limit_before = shown[row.name], row.used_bytes, row.observed_limit
+        used_before, limit_before = row.used_bytes, row.observed_limit
         if what := take_in(row, observed):
-            (moved if what <= TRAFFIC else changed).append(row)
-            growth[row.access_id] += row.used_bytes - used_before
+            (seen.moved if what <= TRAFFIC else seen.changed).append(row)
+            seen.growth[row.access_id] += row.used_bytes - used_before
         total = used.get(row.access_id, 0) + row.used_bytes - used_before
         if found := differences(Wish(row.access, row, panel, total, now), observed):
-            differing.append(_Difference(row, Kind.DRIFT, found, is_own_arithmetic(found, limit_before)))
-    update_each(changed, FIELDS)
-    update_each(moved, sorted(TRAFFIC))
-    usage.note_growth(growth, at=began_at)
-    return differing
+            is_own = is_own_arithmetic(found, limit_before)
+            seen.differing.append(Difference(row, Kind.DRIFT, found, is_own))
+    return seen
 
 
-def _is_due(access: Access, began_at: datetime) -> bool:
+def is_due(access: Access, began_at: datetime) -> bool:
     """Tell whether the panel should show by now what the access wants; before, a difference means nothing."""
     return not access.is_dirty and access.changed_at < began_at
 
 
-def _sort(each: _Difference, run: SyncRun, before: SyncFinding | None, piece: Piece) -> None:
+def _sort(each: Difference, run: SyncRun, before: SyncFinding | None, piece: Piece) -> None:
     """Tell repairs, what is held, and our own arithmetic apart."""
     account = each.account
     if each.is_own and before is None:

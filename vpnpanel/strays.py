@@ -41,7 +41,7 @@ def notice(
 
     Runs no query where nothing looks like ours.
     """
-    suspects = {each.name: each for each in foreign if _looks_ours(installation, each)}
+    suspects = {each.name: each for each in foreign if looks_ours(installation, each)}
     if not suspects:
         return []
     elsewhere = dict(
@@ -73,7 +73,8 @@ def notice(
     ]  # fmt: skip
 
 
-def _looks_ours(installation: Installation, observed: Observed) -> bool:
+def looks_ours(installation: Installation, observed: Observed) -> bool:
+    """Tell whether an account that is none of our rows carries our sign, in its name or its note."""
     if len(observed.name) > NAME_LENGTH or is_of_a_test(observed.name, installation.short):
         return False
     return observed.name.startswith(f"{installation.short}_") or bool(

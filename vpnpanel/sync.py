@@ -166,11 +166,15 @@ def _finish(run: SyncRun, tally: Tally) -> None:
     Panel.objects.filter(pk=run.panel_id).update(synced_at=now)
 
 
-def unseen(panel: Panel, *, before: datetime) -> QuerySet[PanelAccount]:
+def wanted_on(panel: Panel, at: datetime) -> "QuerySet[PanelAccount]":
+    """Return the accounts that should be there and let their customers in, and were told so."""
+    wanted = Access.objects.filter(is_enabled=True, is_gone=False, until__gt=at, is_dirty=False)
+    return PanelAccount.objects.filter(panel=panel, placement=Placement.SERVING, access__in=wanted)
+
+
+def unseen(panel: Panel, *, before: datetime) -> "QuerySet[PanelAccount]":
     """Return the accounts that should be on the panel and were not seen there since `before`."""
-    wanted = Access.objects.filter(is_enabled=True, is_gone=False, until__gt=clock.now(), is_dirty=False)
-    serving = PanelAccount.objects.filter(panel=panel, placement=Placement.SERVING)
-    return serving.filter(observed_at__lt=before, access__in=wanted)
+    return wanted_on(panel, clock.now()).filter(observed_at__lt=before)
 
 
 def take_missing(run: SyncRun, keys: list[int], tally: Tally) -> None:

@@ -4,6 +4,7 @@ from accounts.services.customers import (
     LANGUAGES,
     arrive,
     choose_language,
+    expect_customer,
     find_customers,
     give_staff_access,
     language_for,
@@ -11,6 +12,7 @@ from accounts.services.customers import (
     note,
     note_reach,
     set_banned,
+    set_telegram_id,
 )
 from accounts.services.documents import (
     consent_of,
@@ -27,6 +29,7 @@ __all__ = [
     "choose_language",
     "consent_of",
     "current_documents",
+    "expect_customer",
     "find_customers",
     "give_consent",
     "give_staff_access",
@@ -38,4 +41,5 @@ __all__ = [
     "note_reach",
     "publish_document",
     "set_banned",
+    "set_telegram_id",
 ]

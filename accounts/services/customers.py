@@ -55,7 +55,10 @@ def arrive(
     customer = User.objects.select_for_update(no_key=True).filter(telegram_id=telegram_id).first()
     if customer is None:
         return _welcome(telegram_id, names, language_code, start_payload)
-    _refresh(customer, names)
+    is_new_to_us = (
+        customer.seen_at is None
+    )  # they came with an operator's panel, and write for the first time
+    _refresh(customer, names, first={"language": language_for(language_code)} if is_new_to_us else {})
     return customer, False
 
 
@@ -77,14 +80,37 @@ def _welcome(telegram_id: int, names: dict[str, str], language_code: str, payloa
     return new, True
 
 
+def expect_customer(
+    *, telegram_id: int | None = None, username: str | None = None, first_name: str = ""
+) -> User:
+    """Return the customer with this Telegram id or name, who may never have written to the bot.
+
+    Safe to repeat, also at once from two processes. Needs an open transaction.
+    """
+    known = {"telegram_id": telegram_id} if telegram_id is not None else {"username": (username or "")[:150]}
+    new = User(**known, first_name=first_name[:128], password="!")
+    if insert_missing(new):
+        note(new, "customer.expected", actor="system")
+        return new
+    return User.objects.get(**known)
+
+
+def set_telegram_id(customer: User, *, telegram_id: int, actor: str) -> None:
+    """Say which Telegram account a customer is who came without; the caller holds their lock."""
+    customer.telegram_id = telegram_id
+    customer.save(update_fields=["telegram_id"])
+    note(customer, "customer.linked", actor=actor, data={"telegram_id": telegram_id})
+
+
 SEEN_EVERY_SECONDS = 300
 
 
-def _refresh(customer: User, names: dict[str, str]) -> None:
+def _refresh(customer: User, names: dict[str, str], first: dict[str, str]) -> None:
     """Write only what changed: most updates of a known customer cost no write here."""
     now = clock.now()
+    seen = {**names, **({} if customer.is_language_chosen else first)}
     changed: dict[str, Any] = {
-        name: value for name, value in names.items() if getattr(customer, name) != value
+        name: value for name, value in seen.items() if getattr(customer, name) != value
     }
     if customer.reach != User.Reach.OK:
         changed |= {"reach": User.Reach.OK, "reach_changed_at": now}

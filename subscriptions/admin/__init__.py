@@ -1,5 +1,5 @@
 """What customers hold and which apps they use, for staff; and outages, whose acts are this room's."""
 
-from subscriptions.admin import apps, devices, outages, rules, subscriptions
+from subscriptions.admin import adopting, apps, devices, outages, rules, subscriptions
 
-__all__ = ["apps", "devices", "outages", "rules", "subscriptions"]
+__all__ = ["adopting", "apps", "devices", "outages", "rules", "subscriptions"]

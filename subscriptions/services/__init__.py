@@ -1,5 +1,6 @@
 """Verbs over what customers hold. Each locks the customer, changes one customer, and may be repeated."""
 
+from subscriptions.services.adopting import link_to_telegram
 from subscriptions.services.devices import forget_devices, removals_left, remove_device
 from subscriptions.services.expiry import expire_due, remind_due
 from subscriptions.services.grants import extend_by_staff, give
@@ -40,6 +41,7 @@ __all__ = [
     "never_connected",
     "preview_take_back",
     "read_near_limit",
+    "link_to_telegram",
     "remind_due",
     "removals_left",
     "remove_device",

@@ -32,7 +32,7 @@ from referrals.services import code_of
 from subscriptions.models import Device, Plan, Subscription, SubscriptionRules, TakeBack
 from telegram_bot.models import Update
 from tests.factories import make_customer, make_staff, make_subscription, serve
-from vpnpanel.models import Move, MoveItem, Outage, PanelRules, SyncRun
+from vpnpanel.models import Move, MoveItem, Outage, PanelRules, StrayAccount, SyncFinding, SyncRun
 
 numbers = itertools.count(1)
 
@@ -190,7 +190,14 @@ def live(*, inviter: User | None = None, **message: object) -> Life:
     account = serve(subscription)
     seen = {"first_seen_at": clock.now(), "last_seen_at": clock.now()}
     Device.objects.create(subscription=subscription, hwid_hash="0" * 64, model="iPhone 14", **seen)
-    SyncRun.objects.create(panel=account.panel)
+    run = SyncRun.objects.create(panel=account.panel)
+    SyncFinding.objects.create(
+        run=run, panel=account.panel, access=account.access, account=account, name=account.name,
+        kind="drift", state="applied", details={"limit": [5, 0], "end": [None, 1_900_000_000]},
+    )  # fmt: skip
+    StrayAccount.objects.create(
+        panel=account.panel, name=f"stray_{number}", why="name", state="ignored", seen_at=clock.now()
+    )
     now = clock.now()
     move = Move.objects.create(source=account.panel, asked_by="olga", total=1, state=Move.State.DONE)
     MoveItem.objects.create(
