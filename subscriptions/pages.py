@@ -5,7 +5,7 @@ addresses of the pages that import it.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -106,6 +106,7 @@ def _context(request: HttpRequest, subscription: Subscription, reading: Reading)
         "time_left": CustomerStatus(reading.state, time_left=left).time_left_text if left else "",
         "ends": formats.date_format(timezone.localtime(subscription.expires_at), "j E Y, H:i"),
         "traffic": _traffic(reading.period_used, reading.period_limit),
+        "starts_anew": _day(subscription.resets_at) if subscription.resets_at else "",
         "is_held": is_held,
         "renew_url": "" if is_held else bot_url("plans"),
         "devices_url": bot_url("devices") if connects and subscription.counts_devices else "",
@@ -142,6 +143,10 @@ def words(state: State) -> tuple[str, str]:
 def _sections(request: HttpRequest, subscription: Subscription) -> list[catalogue.Section]:
     is_strict = subscription.device_mode == Conditions.DeviceMode.STRICT
     return catalogue.sections(only_tell_device=is_strict)
+
+
+def _day(at: datetime) -> str:
+    return formats.date_format(timezone.localtime(at), "j E")
 
 
 def _traffic(used: int, limit: int) -> Traffic:

@@ -1,6 +1,7 @@
 """The customer's page and the page that hands the link to an app, as a browser reads them."""
 
 import re
+from datetime import UTC, datetime
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -140,6 +141,13 @@ def test_without_a_limit_there_is_no_bar(look, subscription):
     serve(subscription, used_bytes=5 * GIB)
     page = page_of(look())
     assert "no limit" in page.text and "5 GB used" in page.text and not page.of("progress")
+
+
+def test_the_page_says_when_traffic_starts_anew(look, subscription):
+    Access.objects.filter(pk=subscription.access_id).update(traffic_limit=10 * GIB)
+    Subscription.objects.filter(pk=subscription.pk).update(resets_at=datetime(2027, 1, 5, tzinfo=UTC))
+    serve(subscription)
+    assert "starts anew on 5 January" in page_of(look()).text
 
 
 def test_days_left_stand_on_the_page(look, subscription):
