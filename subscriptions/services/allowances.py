@@ -130,10 +130,13 @@ class Allowance:
         self.limit = subscription.allowance_from + amount if amount else 0
 
     def settle(self, end: datetime) -> None:
-        """Start what is to start by now, and note when the next start is due. Safe to repeat."""
+        """Start what is to start by now, and note when the next start is due. Safe to repeat.
+
+        After the end nothing starts.
+        """
         self._load()
         grants = self._grants
-        if not grants:
+        if not grants or end <= self.now:
             self.subscription.resets_at = None
             return
         starts = self._starts(end)

@@ -137,6 +137,14 @@ def test_no_month_starts_after_the_end():
     assert (services.begin_due(), shown(subscription)) == (0, (10, 100))
 
 
+def test_what_is_given_after_the_end_starts_no_month():
+    subscription = start(terms(100, reset="monthly", carries=True, days=8))
+    wait(subscription, 60)
+    services.expire_due()
+    services.give(subscription.pk, source="staff:1", seconds=0, traffic=GIB, actor="olga")
+    assert shown(subscription) == (0, 101)
+
+
 def test_traffic_used_up_comes_back_with_the_month_and_is_announced():
     subscription = start(terms(1, reset="monthly", days=365))
     use(subscription, 2)
