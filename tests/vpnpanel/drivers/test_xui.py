@@ -275,6 +275,13 @@ class TestLegacy:
         assert (shown.is_whole, shown.counter, shown.traffic_limit) == (True, GB, 5 * GB)
         assert [user["can_connect"] for user in ours(legacy)] == [True, False] and len(shown.links) == 1
 
+    def test_client_whose_key_cannot_be_addressed_is_said_to_need_another(self, legacy):
+        legacy.world.make_user("ivan", inbounds=[3], password="with/slash")
+        driver = legacy.connect(inbounds={"trojan": ["inbound-2083"]})
+        with pytest.raises(PanelRefused, match="slash"):
+            driver.put_account("ivan", replace(WANTED, credentials=None))
+        assert legacy.calls("POST /login") == 1
+
     def test_last_client_of_an_inbound_is_switched_off_and_said_to_stay(self, legacy, caplog):
         driver = legacy.connect(inbounds={"vless": ["inbound-8443"]})
         driver.put_account(NAME, WANTED, is_new=True)

@@ -75,7 +75,8 @@ class XuiApi:
                 answer = self._send(method, path, again, arguments)
         call = f"{method} {path.split('?')[0]}"
         if answer.status == 404:
-            raise RouteMissing(f"{call}: 404, the panel has no such route")
+            or_token = " or does not take our token" if self.is_let_in_by_token else ""
+            raise RouteMissing(f"{call}: 404, the panel has no such route{or_token}")
         if answer.status == 401:
             raise PanelDown(REFUSED_TOKEN if self.is_let_in_by_token else f"{call}: 401 after the login")
         return open_envelope(call, answer)

@@ -176,10 +176,8 @@ class LegacyDialect:
         if change.old is None:
             self._api.post(f"{ROOT}/addClient", json=body)
             return
-        key = change.inbound.key_of(change.old)
-        if not key:
-            raise AccountFailed(f"client {change.old.get('email')} has no key to address it by")
-        self._api.post(f"{ROOT}/updateClient/{segment(key)}", json=body)
+        key = _address_of(change.inbound, change.old)
+        self._api.post(f"{ROOT}/updateClient/{key}", json=body)
 
     def _read_back(
         self, changes: list[Change], inbounds: list[Inbound], problem: PanelError | None
@@ -192,11 +190,10 @@ class LegacyDialect:
         return [_with_rows_of(each, fresh.get(each.id)) for each in inbounds]
 
     def _remove_one(self, inbound: Inbound, client: Client) -> PanelError | None:
-        key = inbound.key_of(client)
         try:
             if client.get("enable"):
                 self._write(Change(inbound, client, {**client, "enable": False}))
-            self._api.post(f"{ROOT}/{inbound.id}/delClient/{segment(key)}")
+            self._api.post(f"{ROOT}/{inbound.id}/delClient/{_address_of(inbound, client)}")
         except LastClient:
             log.warning("client %s is the last one of its inbound: left, switched off", client.get("email"))
         except (AccountMissing, KeyUnknown):
@@ -232,6 +229,18 @@ class LegacyDialect:
         sold_ids = self._known.sold_ids(inbounds)
         writer = LinkWriter(self._address.base_url, lambda inbound: self._address.public_host)
         return [families.observe_family(family, sold_ids, writer) for family in accounts]
+
+
+def _address_of(inbound: Inbound, client: Client) -> str:
+    """Return what names a client in addresses. Raises PanelRefused for a key that none can hold.
+
+    The panel decodes an address before it takes it apart, so a slash in somebody's password parts it too.
+    """
+    key = inbound.key_of(client)
+    if not key or "/" in key:
+        email = client.get("email")
+        raise PanelRefused(f"client {email} has a key the panel cannot be told: give it one without a slash")
+    return segment(key)
 
 
 def _with_rows_of(old: Inbound, fresh: Inbound | None) -> Inbound:
