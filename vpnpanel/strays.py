@@ -24,8 +24,11 @@ from vpnpanel.drivers.base import Observed
 from vpnpanel.errors import NotForAdoption, PanelError, PanelRefused
 from vpnpanel.guard.examination import is_of_a_test
 from vpnpanel.models import NAME_LENGTH, Access, Panel, PanelAccount, StrayAccount, SyncFinding, SyncRun
+from vpnpanel.writers import sole_writer
 
 KIND = "panel_remove_stray"
+# How long removing one account may keep other writers from its panel.
+WRITING_SECONDS = 90.0
 RUN_JOBS = "core.tasks.run_jobs"
 RECONCILE = "vpnpanel.tasks.reconcile_access"
 
@@ -179,7 +182,8 @@ def step(job: Job) -> Step:
             raise PanelRefused("it is an account of ours by now")
         driver = driver_for(stray.panel)
         try:
-            driver.remove_account(stray.name)
+            with sole_writer(stray.panel, seconds=WRITING_SECONDS):
+                driver.remove_account(stray.name)
         finally:
             driver.close()
     except PanelError as failed:
