@@ -13,7 +13,7 @@ from subscriptions import services
 from subscriptions.errors import AdoptionUnfit, NotAdopted
 from subscriptions.models import Grant, Plan, Subscription
 from subscriptions.services import adopting, adoption_jobs
-from tests.factories import make_customer, make_panel, make_subscription
+from tests.factories import make_customer, make_panel, make_subscription, make_xui_panel
 from tests.vpnpanel.syncing import run_sync
 from vpnpanel import reconciler
 from vpnpanel.models import Access, PanelAccount
@@ -208,6 +208,25 @@ def test_language_of_an_adopted_customer_is_taken_from_their_first_word(panel, m
     make({"username": "anna", "note": "tg 700000123"})
     adopt(panel)
     assert make_customer(telegram_id=700000123, language="ru").language == "ru"
+
+
+@pytest.mark.parametrize("world", ["xui_clients", "xui_legacy"])
+def test_client_of_3x_ui_is_known_by_the_panels_own_telegram_field(installation, request, world):
+    there = request.getfixturevalue(world)
+    panel = make_xui_panel(there)
+    name = "anna-who-has-a-much-longer-name-than-ours@example.com"
+    terms = {"expiryTime": END * 1000, "totalGB": 50 * GB, "enable": True}
+    there.make_user(name, tgId=700000123, used_traffic=7 * GB, **terms)
+    there.make_user("renews", reset=30, **terms)
+    before = rows_there(there)
+    there.forget_calls()
+    shown = fates(adopt(panel))
+    assert shown[name] == "Telegram 700000123" and "starts it anew by itself" in shown["renews"]
+    account = PanelAccount.objects.get()
+    assert (account.name, account.used_bytes) == (name, 7 * GB)
+    assert run_sync().drifted == 0 and reconciler.reconcile_due() == 0
+    assert rows_there(there) == before and {call["call"][:4] for call in there.calls()} <= {"GET ", "POST"}
+    assert not [call["call"] for call in there.calls() if "update" in call["call"].lower()]
 
 
 class TestLinkingToTelegram:

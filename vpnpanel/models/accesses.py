@@ -87,8 +87,9 @@ class Access(Claimable):
 class PanelAccount(models.Model):
     """An Access on one panel, as last observed. Never deleted.
 
-    Only the reconciler and the full sync write it. `applied_generation` is that of the access when the panel
-    was last told; on a panel that holds changes an account that has been told is left alone.
+    Only the reconciler and the full sync write it; taking over an operator's account makes one.
+    `applied_generation` is that of the access when the panel was last told; on a panel that holds changes an
+    account that has been told is left alone.
     """
 
     class Placement(models.TextChoices):
