@@ -20,7 +20,7 @@ COSTS = {
     "menu": 6,
     "key": 6,
     "plans": 9,
-    "profile": 7,
+    "profile": 9,
     "connect": 7,
     "language": 4,
     "help": 5,
@@ -45,7 +45,7 @@ BUYING_COSTS = {
     "drop:{order}": 11,
 }
 NEW_ORDER_COST = 19
-TRIAL_COST = 23
+TRIAL_COST = 27
 NEWCOMER_COST = 8
 
 
