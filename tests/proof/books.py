@@ -1,6 +1,7 @@
-"""The shop's database as an auditor reads it: `python -m tests.proof.books PANEL_URL`, a process of its own.
+"""The shop's database as an auditor reads it, a process of its own: `python -m tests.proof.books URL...`
 
-It prepares the database, says `ready`, then answers each word it is given with one line of JSON.
+It prepares the database (for two 3x-ui panels too, if it gets their addresses), says `ready`, then answers
+each line it is given, a word and what it takes, with one line of JSON.
 """
 
 import json
@@ -23,7 +24,7 @@ from notifications.models import OutboxMessage  # noqa: E402
 from subscriptions.models import Grant, TrialUse  # noqa: E402
 from subscriptions.services.trials import identity_hash  # noqa: E402
 from telegram_bot.models import Update  # noqa: E402
-from tests.proof import money_books  # noqa: E402
+from tests.proof import money_books, panel_books  # noqa: E402
 from vpnpanel.models import Access, PanelAccount  # noqa: E402
 from vpnservice.demo.database import prepare_database  # noqa: E402
 
@@ -101,19 +102,24 @@ def probe_often() -> int:
     return PeriodicTask.objects.filter(task="vpnpanel.tasks.probe_panels").update(interval=interval)
 
 
-WORDS: dict[str, Callable[[], Any]] = {
-    each.__name__: each for each in (unfinished, customers, updates, active_bot, probe_often)
-} | money_books.WORDS
+WORDS: dict[str, Callable[..., Any]] = {
+    **{each.__name__: each for each in (unfinished, customers, updates, active_bot, probe_often)},
+    **money_books.WORDS,
+    **panel_books.WORDS,
+}
 
 
-def main(panel_url: str) -> None:
+def main(panel_url: str, *xui_urls: str) -> None:
     prepare_database(panel_url=panel_url)
+    if xui_urls:
+        panel_books.add_panels(*xui_urls)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     for line in sys.stdin:
-        sys.stdout.write(json.dumps(WORDS[line.strip()]()) + "\n")
+        word, *given = line.split()
+        sys.stdout.write(json.dumps(WORDS[word](*given)) + "\n")
         sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -89,9 +89,9 @@ def main(bug: str, arguments: list[str]) -> None:
     import django
 
     django.setup()
-    from tests.proof import planted_money
+    from tests.proof import planted_money, planted_panels
 
-    (BUGS | planted_money.BUGS)[bug]()
+    (BUGS | planted_money.BUGS | planted_panels.BUGS)[bug]()
     if arguments[0] == "celery":
         from celery.__main__ import main as celery
 

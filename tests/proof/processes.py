@@ -15,9 +15,9 @@ from typing import Any
 import psycopg
 import redis
 
-from tests.world import PanelWorld, PaymentWorld, TelegramWorld
+from tests.world import AnyPanelWorld, PanelWorld, PaymentWorld, TelegramWorld, XuiWorld
 from vpnservice.demo.environment import address, settings_for
-from vpnservice.demo.ports import choose_ports
+from vpnservice.demo.ports import choose_ports, is_free
 from vpnservice.demo.processes import Child, die_with_parent
 from vpnservice.demo.readiness import wait_for_all
 from vpnservice.demo.roles import checks, sandbox_command, shop_commands
@@ -34,9 +34,9 @@ FIRST_PORT = 20_000 + 500 * WORKER
 class Books:
     """The auditor's process: ask it by one of the words that tests.proof.books knows."""
 
-    def __init__(self, environment: list[str], panel_url: str) -> None:
+    def __init__(self, environment: list[str], panel_urls: list[str]) -> None:
         self._process = subprocess.Popen(
-            [*environment, sys.executable, "-m", "tests.proof.books", panel_url],
+            [*environment, sys.executable, "-m", "tests.proof.books", *panel_urls],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -60,7 +60,10 @@ class Books:
 
 
 class Shop:
-    """Sandbox, web, worker with beat, an active bot and one that stands by. `bug` plants a known one."""
+    """Sandbox, web, worker with beat, an active bot and one that stands by. `bug` plants a known one.
+
+    `panels` are those that are sold, by name: a Marzban panel, with `has_xui` a 3x-ui of each dialect too.
+    """
 
     def __init__(
         self,
@@ -69,11 +72,14 @@ class Shop:
         redis_url: str,
         bug: str = "",
         roles: tuple[str, ...] = ROLES,
+        has_xui: bool = False,
     ) -> None:
         self.roles = roles
         self._state = DemoState(folder)
         self._state.prepare()
         self.ports = choose_ports(FIRST_PORT, lambda line: None)
+        beyond = max(self.ports.values()) + 1
+        self.ports["xui2"] = next(port for port in range(beyond, beyond + 200) if is_free(port))
         values = settings_for(self._state, self.ports)
         self.token = values["TELEGRAM_BOT_TOKEN"]
         if database_url:
@@ -84,6 +90,12 @@ class Shop:
         self._environment = ["env", "-i", *(f"{name}={value}" for name, value in values.items())]
         self.telegram = TelegramWorld(address(self.ports["telegram_api"]))
         self.panel = PanelWorld(address(self.ports["marzban"]))
+        self.panels: dict[str, AnyPanelWorld] = {"Demo panel": self.panel}
+        if has_xui:
+            self.panels |= {
+                name: XuiWorld(address(self.ports[port]))
+                for name, port in (("Demo 3x-ui", "xui"), ("Old 3x-ui", "xui2"))
+            }
         self.payments = PaymentWorld(address(self.ports["yookassa"]))
         self.web = address(self.ports["web"])
         self.children: dict[str, Child] = {}
@@ -104,8 +116,10 @@ class Shop:
     def open(self) -> None:
         """Start everything and return once all of it answers."""
         sandbox = sandbox_command(ROOT, self._state, self.ports, self.token)
+        if len(self.panels) > 1:
+            sandbox += ["--xui-port", str(self.ports["xui2"])]
         self._start("sandbox", sandbox)
-        self.books = Books(self._environment, address(self.ports["marzban"]))
+        self.books = Books(self._environment, [panel.origin for panel in self.panels.values()])
         for name in self.roles:
             self._start(name, self._commands[name])
         wanted = checks(self.ports, self.token, self.children["worker"])
