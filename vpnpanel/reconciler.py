@@ -189,7 +189,11 @@ class _Sweep:
         busy = self._busy()
         if self._panels and self._panels <= busy:
             return None
-        while claimed := claims.claim(due(busy), limit=1, lease_seconds=LEASE_SECONDS):
+        put_back: list[int] = []
+        # What was put back may still look due: it is not claimed again and again.
+        while claimed := claims.claim(
+            due(busy).exclude(pk__in=put_back), limit=1, lease_seconds=LEASE_SECONDS
+        ):
             try:
                 plan = reserve(make_plan(claimed[0], self._installation, busy), self._writers)
             except LeaseLost:
@@ -199,6 +203,7 @@ class _Sweep:
                 return plan
             # It has or was just given a place on a busy panel: put it back, its turn comes with that panel.
             claims.record(plan.access)
+            put_back.append(plan.access.pk)
         return None
 
 

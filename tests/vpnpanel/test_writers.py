@@ -9,8 +9,9 @@ from core.models import Lease
 from tests.factories import make_customer, make_panel, make_xui_panel
 from tests.racing import at_once
 from tests.vpnpanel.wanted import account_of, want_access
-from vpnpanel import reconciler, writers
+from vpnpanel import backlog, reconciler, writers
 from vpnpanel.errors import PanelDown
+from vpnpanel.models import Panel
 from vpnpanel.writers import Writers, sole_writer
 
 
@@ -84,6 +85,20 @@ def test_other_panels_of_an_access_are_served_meanwhile(panel, marzban, monkeypa
     reconciler.reconcile_due()
     access.refresh_from_db()
     assert not access.is_dirty and all(account.links for account in access.accounts.all())
+
+
+def test_sweep_ends_though_an_account_that_is_not_called_failed_before(panel, marzban):
+    """One that staff hold looks like work to do, and is none; the other one's panel is busy."""
+    held = make_panel(marzban)
+    access = want_access(panel_count=0)
+    while reconciler.reconcile_due():
+        pass
+    Panel.objects.filter(pk=held.pk).update(holds_changes=True)
+    access.accounts.filter(panel=held).update(error="it failed once")
+    backlog.mark_dirty([access.pk])
+    with sole_writer(panel, seconds=30):
+        assert reconciler.reconcile_due() == 0
+    assert reconciler.reconcile_due() == 1
 
 
 def test_no_customer_is_lost_when_many_are_served_at_once(live_db, installation, xui_legacy):
