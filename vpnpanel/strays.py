@@ -187,7 +187,8 @@ def step(job: Job) -> Step:
         finally:
             driver.close()
     except PanelError as failed:
-        back = State.OPEN if failed.permanent else State.REMOVING
+        is_over = failed.permanent or job.attempts + 1 >= jobs.MAX_ATTEMPTS  # staff decide anew
+        back = State.OPEN if is_over else State.REMOVING
         StrayAccount.objects.filter(pk=stray.pk).update(state=back, error=str(failed))
         raise
     StrayAccount.objects.filter(pk=stray.pk).update(state=State.REMOVED, error="")

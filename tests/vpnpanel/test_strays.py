@@ -129,6 +129,16 @@ def test_account_is_removed_by_a_job_and_only_then(access, name, make, marzban):
         strays.ignore(stray.pk, actor="olga")
 
 
+def test_removal_that_never_works_goes_back_to_staff(access, name, make, marzban):
+    make(name)
+    run_sync()
+    strays.remove(StrayAccount.objects.get().pk, actor="olga")
+    Job.objects.filter(kind=strays.KIND).update(attempts=jobs.MAX_ATTEMPTS - 1)
+    marzban.outage(True)
+    jobs.run_due()
+    assert StrayAccount.objects.get().state == "open"
+
+
 def test_account_that_became_ours_is_not_removed(access, panel, name, make, marzban):
     make(name)
     run_sync()
