@@ -17,6 +17,7 @@ from accounts.models import User
 from subscriptions.errors import AdoptionUnfit, NotAdopted
 from subscriptions.models import Grant, Plan, Subscription
 from subscriptions.services import queue
+from subscriptions.services.allowances import Allowance
 from subscriptions.services.state import note
 from subscriptions.services.terms import Terms, terms_of
 from subscriptions.tokens import fresh_token, hash_of
@@ -224,11 +225,15 @@ def _open(candidate: panels.Candidate, customer: User, rules: Rules, *, actor: s
         devices=terms.devices,
         group_ids=list(terms.group_ids),
         **terms.conditions,
+        began_at=now,  # it has what is left of its traffic already
         actor=actor,
         reason=f"Came as account {candidate.name} of panel {candidate.panel}"[:300],
         ends_after=candidate.until,
     )
     queue.insert(grant)
+    allowance = Allowance(subscription, now=now)
+    allowance.settle(candidate.until)
+    subscription.save(update_fields=subscription.ALLOWANCE)
     data = {"source": grant.source, "plan": rules.plan.code, "panel": candidate.panel.name}
     note(subscription, customer, "subscription.adopted", actor=actor, data=data)
     return subscription

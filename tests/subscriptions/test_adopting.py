@@ -81,6 +81,18 @@ def test_account_becomes_a_subscription_with_its_end_limit_name_and_keys(panel, 
     assert rows_there(marzban) == before and [c["call"] for c in marzban.calls() if "PUT" in c["call"]] == []
 
 
+def test_traffic_that_came_along_comes_once_and_starts_anew_as_the_plan_says(panel, make):
+    Plan.objects.filter(code="month").update(traffic_reset="monthly")
+    make({"username": "anna", "note": "tg 700000123", "used_traffic": 7 * GB})
+    adopt(panel)
+    subscription = Subscription.objects.get()
+    assert subscription.resets_at is not None and subscription.allowance_grant == Grant.objects.get()
+    PanelAccount.objects.update(used_bytes=50 * GB)
+    services.tell_near_limit()
+    subscription.refresh_from_db()
+    assert (subscription.told_percent, subscription.access.traffic_limit) == (100, 50 * GB)
+
+
 def test_dry_run_says_the_same_and_changes_nothing(panel, make, marzban):
     make({"username": "anna", "note": "tg 700000123"}, {"username": "700000124"}, {"username": "boris"})
     shown = fates(adopt(panel, is_preview=True))
