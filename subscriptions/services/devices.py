@@ -98,7 +98,7 @@ def _take_place(subscription: Subscription, hwid_hash: str, told: Told) -> bool:
         taken -= len(freed)
     if _is_full(limit, taken):
         return False
-    if taken >= MOST_KEPT:
+    if not limit and taken >= MOST_KEPT:
         return True
     now = clock.now()
     device = Device(
