@@ -30,6 +30,8 @@ COSTS = {
     "undevice": 6,
     "relink": 6,
     "replace": 6,
+    "location": 8,
+    "traffic": 8,
 }
 # With what the button carries: {plan}, {account}, {document}, {order} and {payment} are those of Anna.
 # Screens that ask the provider first are counted without what they ask it.
