@@ -91,7 +91,7 @@ def step(job: Job) -> Step:
 
 def _read_pages(run: SyncRun, installation: Installation, tally: Tally) -> tuple[int, bool]:
     """Take in pages from where the tally stands; return the panel's total and whether that was all."""
-    give_up_at = time.monotonic() + STEP_SECONDS
+    give_up_at: float | None = None
     driver = driver_for(run.panel)
     pages = driver.pages(tally.offset)
     try:
@@ -100,7 +100,9 @@ def _read_pages(run: SyncRun, installation: Installation, tally: Tally) -> tuple
             page = next(pages)
             take_page(run, installation, page, began_at, tally)
             tally.offset = min(tally.offset + driver.page_size, page.total)
-            if page.is_last or time.monotonic() > give_up_at:
+            # Counted from the first page on: with some panels it takes long, and brings all others along.
+            give_up_at = give_up_at or time.monotonic() + STEP_SECONDS
+            if page.is_last or time.monotonic() >= give_up_at:
                 return page.total, page.is_last
     finally:
         driver.close()

@@ -87,7 +87,7 @@ def _step(job: Job, *, is_preview: bool) -> Step:
 def _read(
     panel: Panel, installation: Installation, rules: Rules, tally: Tally, actor: str, is_preview: bool
 ) -> tuple[int, bool]:
-    give_up_at = time.monotonic() + STEP_SECONDS
+    give_up_at: float | None = None
     for piece in panels.read(panel, installation, tally.offset, rules.wanted):
         verdicts = [Verdict(name, why_not=why) for name, why in piece.refused.items()]
         if is_preview:
@@ -100,6 +100,8 @@ def _read(
             tally.count(verdict)
         tally.known += piece.known
         tally.offset = piece.next_offset
-        if piece.is_last or time.monotonic() > give_up_at:
+        # Counted from the first page on: with some panels it takes long, and brings all others along.
+        give_up_at = give_up_at or time.monotonic() + STEP_SECONDS
+        if piece.is_last or time.monotonic() >= give_up_at:
             return piece.total, piece.is_last
     return tally.offset, True
