@@ -23,7 +23,11 @@ FIELDSETS: Any = (
             ),
         },
     ),
-    (_("Sale"), {"fields": (("groups", "capacity", "weight"), "inbounds")}),
+    (
+        _("Sale"),
+        {"fields": (("groups", "capacity", "weight"), "inbounds", ("monthly_cost", "cost_currency"))},
+    ),
+    (_("Full syncs"), {"fields": ("holds_changes",)}),
 )
 
 

@@ -77,6 +77,12 @@ def test_a_new_password_replaces_the_old_one(client, panel, panel_form):
     assert "password" in AuditEvent.objects.get(action="panel.changed").data["fields"]
 
 
+def test_staff_say_whether_a_panel_holds_what_syncs_find_and_what_it_costs(client, panel, panel_form):
+    client.post(change(panel), {**panel_form, "holds_changes": "on", "monthly_cost": "9.90"})
+    panel.refresh_from_db()
+    assert panel.holds_changes and str(panel.monthly_cost) == "9.90"
+
+
 def test_a_new_panel_needs_a_password(client, staff, panel_form):
     page = client.post(reverse(ADD_PANEL), {**panel_form, "password": ""})
     assert page.context["adminform"].form.errors.keys() == {"password"}
