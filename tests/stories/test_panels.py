@@ -130,9 +130,8 @@ def test_panel_restored_from_an_old_back_up_is_brought_to_today(anna, place):
     has(place, anna)
     has(place, late)
     assert not any(user["can_connect"] for user in place.shown(gone))
-    if place.panel.kind != "marzban":
-        assert (anna.keys(), late.keys()) == before
-        assert not any(place.world.connects(link) for link in old), "keys that were replaced came back"
+    assert (anna.keys(), late.keys()) == before
+    assert not any(place.world.connects(link) for link in old), "keys that were replaced came back"
 
 
 def test_slow_panel_gets_its_account_once_while_the_other_serves(place, elsewhere):
@@ -160,8 +159,7 @@ def test_clients_that_the_panel_lost_come_back_with_their_keys(anna, place):
     assert full_sync().missing == 3
     for buyer in buyers:
         has(place, buyer)
-    if place.panel.kind != "marzban":
-        assert [buyer.keys() for buyer in buyers] == before
+    assert [buyer.keys() for buyer in buyers] == before
     assert full_sync().missing == 0
 
 

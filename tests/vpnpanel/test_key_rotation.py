@@ -162,7 +162,7 @@ class TestMarzban:
             {"tag": p, "protocol": p, "network": "tcp", "tls": tls, "port": 443} for p, tls in protocols
         ]
         marzban.emu("POST", "panel", inbounds=inbounds)
-        driver.put_account(NAME, wanted, is_new=True)
+        driver.put_account(NAME, replace(wanted, credentials=Credentials.fresh()), is_new=True)
         old = marzban.users()[NAME]["links"]
         driver.rotate_account(NAME, wanted)
         sent = marzban.calls(f"PUT /api/user/{NAME}")[-1]["parameters"]["proxies"]
@@ -180,7 +180,7 @@ class TestMarzban:
         }
 
     def test_link_to_the_panels_own_feed_ends(self, driver, marzban, wanted):
-        driver.put_account(NAME, wanted, is_new=True)
+        driver.put_account(NAME, replace(wanted, credentials=Credentials.fresh()), is_new=True)
         feed = marzban.address + marzban.users()[NAME]["subscription_url"]
         assert marzban.http.get(feed).status_code == 200
         marzban.emu("POST", "clock", advance=2)
@@ -188,7 +188,7 @@ class TestMarzban:
         assert marzban.http.get(feed).status_code == 404
 
     def test_repeat_gives_terms_but_no_other_keys(self, driver, marzban, wanted):
-        driver.put_account(NAME, wanted, is_new=True)
+        driver.put_account(NAME, replace(wanted, credentials=Credentials.fresh()), is_new=True)
         first = driver.rotate_account(NAME, wanted)
         again = driver.rotate_account(NAME, replace(wanted, traffic_limit=9))
         assert [link.split("@")[0] for link in first.links] == [link.split("@")[0] for link in again.links]

@@ -5,7 +5,7 @@ Numbers of traps are those of the project's notes on the API; each was seen on a
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -115,10 +115,7 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys, Advises):
         if proxies == user["proxies"]:
             return self._change(name, desired)
         self._api.call("POST", f"/api/user/{name}/revoke_sub")
-        served = self.inbounds()  # naming a protocol that the panel gave up would refuse all of it
-        return self._change(
-            name, desired, proxies={key: keys for key, keys in proxies.items() if key in served}
-        )
+        return self._change(name, desired, proxies=self._served(proxies))
 
     def remove_account(self, name: str) -> None:
         # Deleting an ownerless account fails half-way and leaves its key working (trap 4), so it is
@@ -181,14 +178,24 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys, Advises):
             return self._create(name, desired)
 
     def _change(self, name: str, desired: Desired, proxies: dict[str, Any] | None = None) -> Observed:
-        # No `proxies` but to rotate: they would replace the customer's keys (trap 6). Always `status`: an
-        # account that was disabled or limited stays so whatever else is changed.
+        # No `proxies` unless the keys are not those we told it: they would replace them (trap 6). Always
+        # `status`: an account that was disabled or limited stays so whatever else is changed.
         terms = _terms(desired) | {"status": "active" if desired.is_enabled else "disabled"}
         if proxies:
             terms["proxies"] = proxies
         if desired.is_enabled:  # a mistyped inbound must not keep anybody from being cut off
             terms["inbounds"] = self._inbounds_to_sell()
-        return _observed(self._api.call("PUT", f"/api/user/{name}", json=terms))
+        user = self._api.call("PUT", f"/api/user/{name}", json=terms)
+        if proxies is None and desired.is_enabled and desired.credentials:
+            told = _with_keys(_whole(user, "proxies")["proxies"], desired.credentials)
+            if told != user["proxies"]:  # an older copy of the panel was put back, and its keys with it
+                return self._change(name, desired, proxies=self._served(told))
+        return _observed(user)
+
+    def _served(self, proxies: dict[str, Any]) -> dict[str, Any]:
+        """Leave out protocols that the panel gave up: naming one would refuse all of it."""
+        served = self.inbounds()
+        return {protocol: keys for protocol, keys in proxies.items() if protocol in served}
 
     def _create(self, name: str, desired: Desired) -> Observed:
         """Create, whatever an earlier or lost try of ours may have left under the name."""
@@ -198,7 +205,7 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys, Advises):
             "status": "active",
             "data_limit_reset_strategy": "no_reset",
             "inbounds": inbounds,
-            "proxies": {protocol: _credentials(protocol) for protocol in inbounds},
+            "proxies": _proxies(inbounds, desired.credentials),
         }
         for _ in range(CREATE_TRIES):
             try:
@@ -274,9 +281,13 @@ def _terms(desired: Desired) -> dict[str, Any]:
     return {"expire": expire, "data_limit": desired.traffic_limit, "note": desired.note}
 
 
-def _credentials(protocol: str) -> dict[str, str]:
-    """Ask for generated keys; the panel leaves the flow out where an inbound has none."""
-    return {"flow": "xtls-rprx-vision"} if protocol == "vless" else {}
+def _proxies(protocols: Iterable[str], keys: Credentials | None) -> dict[str, Any]:
+    """Return what a new account enters by: under our keys, so that one the panel lost comes back with them.
+
+    The panel makes keys where we have none, and leaves the flow out where an inbound has none.
+    """
+    blank = {name: {"flow": "xtls-rprx-vision"} if name == "vless" else {} for name in protocols}
+    return _with_keys(blank, keys) if keys else blank
 
 
 def _with_keys(proxies: Any, keys: Credentials) -> dict[str, Any]:
