@@ -98,7 +98,7 @@ FIELDS: dict[str, Field] = {
     ),
     "inbounds": Field(Owner.SHOP, lambda observed: dict(_tags(observed)), _own_inbounds),
     "whole": Field(Owner.SHOP, lambda observed: observed.is_whole, lambda wish, observed: True),
-    # The panel makes the keys; that there is one the customer can use is the shop's wish.
+    # What a link says is the panel's; that there is one the customer can use is the shop's wish.
     "has keys": Field(Owner.SHOP, lambda observed: bool(observed.links), lambda wish, observed: True),
     "keys": Field(Owner.PANEL, lambda observed: observed.links),
     "status": Field(Owner.PANEL, lambda observed: observed.status),
