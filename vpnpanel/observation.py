@@ -26,7 +26,7 @@ def take_in(account: PanelAccount, observed: Observed, *, with_traffic: bool = T
     account.links = list(observed.links)
     account.online_at = observed.online_at or account.online_at
     if with_traffic:
-        _count(account, observed.counter)
+        _count(account, observed)
     return {field for field, value in zip(FIELDS, before, strict=True) if value != getattr(account, field)}
 
 
@@ -37,12 +37,18 @@ def take_in_traffic(account: PanelAccount, observed: Observed) -> None:
     """
     account.observed_status = observed.status
     account.online_at = observed.online_at or account.online_at
-    _count(account, observed.counter)
+    _count(account, observed)
 
 
-def _count(account: PanelAccount, counter: int) -> None:
-    """Add what the counter shows to the sum. A counter that fell was reset: all it shows is new traffic."""
+def _count(account: PanelAccount, observed: Observed) -> None:
+    """Add what the counter shows to the sum. A counter that fell was reset: all it shows is new traffic.
+
+    One that only lacks a part for now will show the part again: it is waited for, else it would count twice.
+    """
+    counter = observed.counter
     fell = counter < account.counter
+    if fell and not observed.counts_all:
+        return
     account.used_bytes += counter if fell else counter - account.counter
     account.counter = counter
 

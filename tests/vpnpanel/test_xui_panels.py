@@ -149,6 +149,20 @@ class TestSync:
         sync(panel)
         assert account_of(access).used_bytes == 12345
 
+    def test_traffic_row_that_is_away_for_a_while_counts_once(self, installation, xui_clients):
+        panel = make_xui_panel(xui_clients)
+        access = served(panel, traffic_limit=10 * GB)
+        (email,) = xui_clients.users()
+        xui_clients.traffic(email, GB)
+        sync(panel)
+        xui_clients.fail("GET */clients/traffic/*", "error", status=200, body={"success": True, "obj": None})
+        assert reconciler.reconcile_one(change(access, traffic_limit=20 * GB).pk)
+        assert (account_of(access).used_bytes, account_of(access).counter) == (GB, GB)
+        xui_clients.heal()
+        xui_clients.traffic(email, 5)
+        sync(panel)
+        assert account_of(access).used_bytes == GB + 5
+
 
 class TestPanel:
     def test_contract_test_passes(self, panel):

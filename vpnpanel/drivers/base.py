@@ -76,9 +76,10 @@ class Observed:
     """What the panel says of an account.
 
     `is_enabled`: nobody stopped it and its time is not over; an account whose traffic is used up counts.
-    `counter` is its traffic counter in bytes; it may fall after a reset. `inbounds` are the tags it may enter
-    by, by protocol; None where the panel does not say. `telegram_id` is the customer's, where the panel has a
-    field for it. `resets` says in a word how often the panel starts traffic or time anew by itself.
+    `counter` is its traffic counter in bytes; it may fall after a reset. `counts_all`: nothing is missing in
+    it; else it says no more than that at least so much was used. `inbounds` are the tags it may enter by, by
+    protocol; None where the panel does not say. `telegram_id` is the customer's, where the panel has a field
+    for it. `resets` says in a word how often the panel starts traffic or time anew by itself.
     `is_whole`: nothing of it is missing or unlike the rest, where an account is made of several parts.
     `is_stuck`: it is off, and the panel does not let it be deleted.
     """
@@ -97,6 +98,7 @@ class Observed:
     resets: str = ""
     is_whole: bool = True
     is_stuck: bool = False
+    counts_all: bool = True
 
 
 @dataclass(frozen=True)

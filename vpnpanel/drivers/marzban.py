@@ -315,6 +315,7 @@ def _observed(user: Any) -> Observed:
             note=str(user.get("note") or ""),
             inbounds=user.get("inbounds"),
             resets=_resets(user),
+            counts_all=user.get("used_traffic") is not None,
         )
     except (ArithmeticError, OSError, TypeError, ValueError) as wrong:
         raise AccountFailed(f"account {name} cannot be read: {type(wrong).__name__}") from wrong

@@ -12,6 +12,7 @@ import pytest
 from core import clock
 from tests.vpnpanel.drivers.conftest import KEYS, NAME, STOPPED, UNTIL, WANTED, Case
 from vpnpanel.drivers.base import Credentials
+from vpnpanel.drivers.xui.accounts import Part, observe
 from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelRefused
 
 GB = 2**30
@@ -264,6 +265,16 @@ class TestLegacy:
         legacy.world.traffic(f"{NAME}-i2", GB)
         legacy.world.lose(f"{NAME}-i2", keep_row=True)
         assert driver.get_account(NAME).counter == 2 * GB
+
+    def test_counter_without_a_client_s_row_is_told_apart_from_a_reset(self):
+        """Clients of one name share a row: none of them lacks one."""
+        first = Part({"email": "a-i1"}, {"up": GB, "down": 0})
+        second = Part({"email": "a-i2"}, {"up": GB, "down": 0})
+        assert observe("a", [first, second]).counts_all
+        assert observe("a", [first, Part({"email": "A-i1"})]).counts_all
+        assert observe("a", [first, Part({}, second.row, is_sold=False)]).counts_all
+        lacking = observe("a", [first, replace(second, row=None)])
+        assert (lacking.counter, lacking.counts_all) == (GB, False)
 
     def test_inbound_no_longer_sold_keeps_a_client_that_is_off(self, legacy):
         two = legacy.connect(inbounds={"vless": ["inbound-443", "inbound-8443"]})

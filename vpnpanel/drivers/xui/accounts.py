@@ -41,7 +41,7 @@ class Part:
 
     @property
     def used(self) -> int:
-        """Traffic so far, in bytes."""
+        """Traffic so far, in bytes; 0 where the panel shows none."""
         row = self.row or {}
         return max(0, _number(row.get("up"))) + max(0, _number(row.get("down")))
 
@@ -168,6 +168,7 @@ def observe(name: str, parts: Iterable[Part], *, is_whole: bool = True, is_stuck
         resets=f"{days} days" if (days := _number(sold[0].client.get("reset"))) else "",
         is_whole=is_whole and is_even,
         is_stuck=is_stuck,
+        counts_all=_has_all_rows(every),
     )
 
 
@@ -186,6 +187,16 @@ def share_limits(limit: int, used: list[int]) -> list[int]:
         shares[place] -= cut
         surplus -= cut
     return shares
+
+
+def _has_all_rows(parts: list[Part]) -> bool:
+    """Tell whether each client has a traffic row; clients of one name share one."""
+    counted = {_email(part) for part in parts if part.row is not None}
+    return all(_email(part) in counted for part in parts)
+
+
+def _email(part: Part) -> str:
+    return str(part.client.get("email") or "").lower()
 
 
 def _tags(entrances: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
