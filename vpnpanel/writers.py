@@ -62,12 +62,15 @@ class Writers:
         self._refused.pop(panel.pk, None)
         return True
 
-    def keep(self) -> None:
-        """Prolong what is held. Call it every second or so; it writes seldom."""
+    def keep(self) -> bool:
+        """Prolong what is held; tell whether all of it was. Call it every second or so; it writes seldom."""
+        kept = True
         for panel_id, since in list(self._held.items()):
             if time.monotonic() - since > KEEP_EVERY_SECONDS and not self._hold(panel_id):
                 del self._held[panel_id]
+                kept = False
                 log.error("panel %s: another process writes to it while our call is under way", panel_id)
+        return kept
 
     def drop(self) -> None:
         """Give everything back. Only when no call is under way."""
@@ -91,8 +94,10 @@ def reserve(plan: Plan, writers: Writers, *, wait_seconds: float = 0) -> Plan:
 
 
 @contextmanager
-def sole_writer(panel: Panel, *, seconds: float, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
-    """Be the panel's only writer while the block runs, which takes at most `seconds`.
+def sole_writer(
+    panel: Panel, *, seconds: float = LEASE_SECONDS, wait_seconds: float = WAIT_SECONDS
+) -> Iterator[Writers]:
+    """Be the panel's only writer while the block runs: for at most `seconds`, or since the last `keep`.
 
     Raises PanelDown, which is tried again later, if somebody else goes on writing.
     """
@@ -100,7 +105,7 @@ def sole_writer(panel: Panel, *, seconds: float, wait_seconds: float = WAIT_SECO
     try:
         if not writers.take(panel, wait_seconds=wait_seconds):
             raise PanelDown("another process is writing to the panel")
-        yield
+        yield writers
     finally:
         writers.drop()
 

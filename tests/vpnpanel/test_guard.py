@@ -1,18 +1,24 @@
 """The contract test of a panel: what it finds, what it leaves behind, and what follows for the sale."""
 
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
 import pytest
 
 from accounts.models import AuditEvent
-from core import jobs
-from core.models import Job
-from tests.factories import make_panel
+from core import claims, clock, jobs
+from core.models import Job, Lease
+from tests.factories import make_panel, make_xui_panel
 from tests.vpnpanel.wanted import account_of, want_access
 from tests.world import XuiWorld
-from vpnpanel import guard, reconciler, sync
+from vpnpanel import guard, reconciler, sync, writers
+from vpnpanel.connections import driver_for
 from vpnpanel.drivers.links import key_of
 from vpnpanel.drivers.versions import is_verified
 from vpnpanel.guard import words
-from vpnpanel.guard.examination import STEPS
+from vpnpanel.guard.examination import STEPS, Examination
 from vpnpanel.models import Panel, StrayAccount
 
 pytestmark = pytest.mark.usefixtures("installation")
@@ -265,3 +271,44 @@ class TestXui:
             world.fail(call, "error", status=200, body={"success": False, "msg": "Something went wrong (x)"})
         run_test(panel)
         assert panel.guard == Panel.Guard.FAILED and words.why_failed(panel)
+
+
+class TestLeases:
+    """A step may take longer than the leases under which it is made."""
+
+    @pytest.fixture
+    def panel(self, xui_legacy) -> Panel:
+        return make_xui_panel(xui_legacy)
+
+    @pytest.fixture
+    def job(self, panel) -> Job:
+        guard.start(panel, asked_by="olga")
+        (job,) = claims.claim(Job.objects.order_by("pk"), limit=1, lease_seconds=1)
+        return job
+
+    @pytest.fixture
+    def examined(self, panel) -> Examination:
+        return Examination(driver_for(panel), "abcdef", "abcdef_test_x", {})
+
+    def keep(self, panel, job, examined, monkeypatch, *, stolen=False):
+        """Have a call of 1.2 s made, and return when the panel's lease and the job's run out."""
+        monkeypatch.setattr(writers, "KEEP_EVERY_SECONDS", -1)
+        monkeypatch.setattr(guard, "KEEP_JOB_EVERY_SECONDS", -1)
+        with writers.sole_writer(panel, seconds=60) as held, ThreadPoolExecutor(1) as pool:
+            Lease.objects.update(until=clock.now() + timedelta(seconds=5))
+            if stolen:
+                Lease.objects.update(token=uuid.uuid4())
+            guard._keep_while(pool.submit(time.sleep, 1.2), examined, held, job)
+            return Lease.objects.get().until, Job.objects.get().claimed_until
+
+    def test_are_prolonged_while_a_call_is_under_way(self, panel, job, examined, monkeypatch):
+        panel_until, job_until = self.keep(panel, job, examined, monkeypatch)
+        assert panel_until > clock.now() + timedelta(seconds=30)
+        assert job_until > clock.now() + timedelta(seconds=60)
+
+    def test_who_lost_the_panel_calls_nothing_more(self, panel, job, examined, monkeypatch, xui_legacy):
+        self.keep(panel, job, examined, monkeypatch, stolen=True)
+        examined.is_clean = False
+        xui_legacy.forget_calls()
+        examined.run()
+        assert not xui_legacy.calls() and "another process" in examined.away

@@ -8,13 +8,14 @@ just does not answer is tried again and keeps what it had. Who is served there a
 import logging
 import secrets
 import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import transaction
 
 from accounts.services import note
-from core import clock, jobs
+from core import claims, clock, jobs
 from core.errors import ShopError
 from core.jobs import Step
 from core.models import Job
@@ -28,7 +29,7 @@ from vpnpanel.errors import PanelDown, PanelError, PanelRefused
 from vpnpanel.guard.examination import Examination
 from vpnpanel.models import Panel
 from vpnpanel.outages import look
-from vpnpanel.writers import sole_writer
+from vpnpanel.writers import Writers, sole_writer
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +39,12 @@ ACTOR = "contract test"
 TRIES = 4
 NAME_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 MOST_LEFTOVERS = 5
-# For each call of a test; with LONGEST_SECONDS of an examination still within the lease of a job.
+# For each call of a test.
 READ_SECONDS = 15.0
-# How long a test may keep other writers from a panel that has one at a time, and wait for them itself.
-WRITING_SECONDS = 90.0
+# How long a test waits for others who write to a panel that has one writer at a time.
 WAIT_SECONDS = 10.0
+# A job's lease outlasts many of these.
+KEEP_JOB_EVERY_SECONDS = 30.0
 TESTABLE = (Panel.State.OPEN, Panel.State.CLOSED, Panel.State.DRAINING)
 
 
@@ -87,7 +89,7 @@ def step(job: Job) -> Step:
     if panel.state == Panel.State.OFF:
         raise PanelRefused("the panel is switched off")
     began_at = time.monotonic()
-    examined = _examine(panel, owner)
+    examined = _examine(panel, owner, job)
     # One lost call on a panel that answers otherwise is that call's failure, as it is for the reconciler.
     is_away = bool(examined.away) and look(panel).figures is None
     outcome = "away" if is_away else "passed" if examined.has_passed else "failed"
@@ -98,7 +100,7 @@ def step(job: Job) -> Step:
     return Step(cursor=None, done=1, total=1, is_last=True, result={"outcome": outcome})
 
 
-def _examine(panel: Panel, owner: str) -> Examination:
+def _examine(panel: Panel, owner: str, job: Job) -> Examination:
     name = f"{owner}_test_" + "".join(secrets.choice(NAME_ALPHABET) for _ in range(10))
     leftovers = set(panel.guard_report.get("leftovers", ()))
     # Written down before the first call: a process that dies leaves an account that the next test removes.
@@ -106,13 +108,33 @@ def _examine(panel: Panel, owner: str) -> Examination:
     driver = driver_for(panel, read_seconds=READ_SECONDS)
     try:
         examined = Examination(driver, owner, name, panel.inbounds)
-        with sole_writer(panel, seconds=WRITING_SECONDS, wait_seconds=WAIT_SECONDS):
-            examined.run()
-            leftovers = {*leftovers, *examined.leftovers, *(() if examined.is_clean else (name,))}
-            examined.leftovers = leftovers if examined.away else _remove(driver, leftovers)
+        with (
+            sole_writer(panel, wait_seconds=WAIT_SECONDS) as writers,
+            ThreadPoolExecutor(1, thread_name_prefix="guard") as pool,
+        ):
+            _keep_while(pool.submit(_call, examined, leftovers), examined, writers, job)
         return examined
     finally:
         driver.close()
+
+
+def _keep_while(calls: "Future[None]", examined: Examination, writers: Writers, job: Job) -> None:
+    """Prolong both leases while the calls are under way: how many a step takes is the driver's affair."""
+    prolonged_at = time.monotonic()
+    while wait([calls], timeout=1.0).not_done:
+        if not writers.keep():
+            examined.stop("another process is writing to the panel")
+        if time.monotonic() - prolonged_at > KEEP_JOB_EVERY_SECONDS:
+            claims.prolong(job, lease_seconds=jobs.LEASE_SECONDS)
+            prolonged_at = time.monotonic()
+    calls.result()
+
+
+def _call(examined: Examination, leftovers: set[str]) -> None:
+    """Make all calls of a test, and remove what it and earlier ones left. Touches no database."""
+    examined.run()
+    leftovers = {*leftovers, *examined.leftovers, *(() if examined.is_clean else (examined.name,))}
+    examined.leftovers = leftovers if examined.away else _remove(examined.driver, leftovers)
 
 
 def _remove(driver: PanelDriver, names: set[str]) -> set[str]:
