@@ -37,8 +37,9 @@ PANELS_AT_ONCE = 4
 PLANS_PER_PANEL = 2
 THREADS = PANELS_AT_ONCE * PLANS_PER_PANEL
 BUDGET_SECONDS = 20.0
-# Two calls that both wait for their time-outs, and a check of the panel; a third finds the lease gone.
+# Longer than one account of a quick panel takes; claims of slow ones are prolonged while calls are under way.
 LEASE_SECONDS = 100.0
+KEEP_EVERY_SECONDS = 20.0
 SLOW_SECONDS = 5.0
 REPEATS = 3
 
@@ -74,12 +75,14 @@ def _call_and_record(plan: Plan, drivers: Drivers, writers: Writers) -> bool:
     """Call the plan's panels side by side and record each answer as it comes; tell whether the claim held."""
     if len(plan.works) < 2 and not writers.hold_any:
         return finish(plan, carry_out(plan, drivers))
+    running = _Running(plan)
     results: list[Result] = []
     with ThreadPoolExecutor(min(len(plan.works), THREADS), thread_name_prefix="reconcile") as pool:
         calls = {pool.submit(carry_out_one, work, drivers) for work in plan.works}
         while calls:
             done, calls = wait(calls, timeout=1.0, return_when=FIRST_COMPLETED)
             writers.keep()
+            running.keep()
             for call in done:
                 results.append(call.result())
                 if len(results) < len(plan.works):
@@ -103,11 +106,18 @@ class _Running:
 
     plan: Plan
     since: float = field(default_factory=time.monotonic)
+    kept_at: float = field(default_factory=time.monotonic)
     results: list[Result] = field(default_factory=list)
 
     @property
     def is_slow(self) -> bool:
         return time.monotonic() - self.since > SLOW_SECONDS
+
+    def keep(self) -> None:
+        """Prolong the claim now and then. Who lost it nevertheless finds that out when recording."""
+        if time.monotonic() - self.kept_at > KEEP_EVERY_SECONDS:
+            claims.prolong(self.plan.access, lease_seconds=LEASE_SECONDS)
+            self.kept_at = time.monotonic()
 
     def take(self, result: Result) -> bool:
         """Record a result; tell whether that was the last of the plan.
@@ -151,6 +161,8 @@ class _Sweep:
     def _work_off(self) -> None:
         while True:
             self._writers.keep()
+            for _, running in self._calls.values():
+                running.keep()
             plan = self._next_plan() if self._has_time() else None
             if plan is not None:
                 self._begin(plan)

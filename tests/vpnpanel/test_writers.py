@@ -1,17 +1,18 @@
 """Panels that lose changes made at once have one writer at a time, in whatever thread or process."""
 
+import time
 from datetime import timedelta
 
 import pytest
 
-from core import clock
+from core import claims, clock
 from core.models import Lease
 from tests.factories import make_customer, make_panel, make_xui_panel
 from tests.racing import at_once
 from tests.vpnpanel.wanted import account_of, want_access
 from vpnpanel import backlog, reconciler, writers
 from vpnpanel.errors import PanelDown
-from vpnpanel.models import Panel
+from vpnpanel.models import Access, Panel
 from vpnpanel.writers import Writers, sole_writer
 
 
@@ -114,3 +115,21 @@ def test_no_customer_is_lost_when_many_are_served_at_once(live_db, installation,
     # Its core goes on letting in whom the panel has lost, until it starts anew.
     assert all(user["inbounds"] == [1] for user in shown.values())
     assert len(xui_legacy.calls("POST */addClient")) == len(accesses)
+
+
+@pytest.mark.parametrize("by_sweep", [False, True])
+def test_claim_outlasts_the_calls_of_a_slow_panel(live_db, installation, xui_legacy, monkeypatch, by_sweep):
+    make_xui_panel(xui_legacy)
+    access = want_access()
+    xui_legacy.set(write_ms=2600)
+    monkeypatch.setattr(reconciler, "LEASE_SECONDS", 1.5)
+    monkeypatch.setattr(reconciler, "KEEP_EVERY_SECONDS", -1)
+
+    def steal() -> list[Access]:
+        time.sleep(2)
+        return claims.claim(Access.objects.order_by("pk"), limit=1, lease_seconds=1)
+
+    work = reconciler.reconcile_due if by_sweep else lambda: reconciler.reconcile_one(access.pk)
+    assert at_once(work, steal) == [1, []]
+    access.refresh_from_db()
+    assert not access.is_dirty and account_of(access).links
