@@ -14,6 +14,7 @@ from core.staff import HistoryAdmin, column, link_to, page_of
 from vpnpanel import moves
 from vpnpanel.errors import CannotMove
 from vpnpanel.models import MOST_IN_FLIGHT, Move, MoveItem, Panel
+from vpnpanel.panel_form import SECRETS as PANEL_SECRETS
 from vpnpanel.previews import preview
 
 TONES = {
@@ -24,7 +25,7 @@ TONES = {
     "rolled_back": "default",
 }
 ITEM_TONES = {"moving": "info", "moved": "success", "failed": "danger", "returning": "info"}
-SECRETS = tuple(f"{side}__{name}" for side in ("source", "target") for name in ("password", "token"))
+SECRETS = tuple(f"{side}__{name}" for side in ("source", "target") for name in PANEL_SECRETS)
 ANYWHERE = ""
 SHOWN = 20
 

@@ -120,7 +120,8 @@ def mark_down(panel_id: int, error: str) -> None:
         went_down = Panel.objects.filter(pk=panel_id, is_up=True).update(
             is_up=False, up_changed_at=now, error=error
         )
-        if went_down:
+        # A panel that was down before outages were kept has none yet.
+        if went_down or not Outage.objects.filter(panel=panel_id, ended_at__isnull=True).exists():
             _open_outage(panel_id, now, error)
     if went_down:
         log.warning("panel %s does not answer: %s", panel_id, error)

@@ -117,7 +117,7 @@ class LengthFilter(admin.SimpleListFilter):
 
 @admin.register(Outage)
 class OutageAdmin(HistoryAdmin):
-    secrets = ("panel__password", "panel__token", "panel__totp_secret")
+    secrets = ("panel__password", "panel__token", "panel__totp_secret", "panel__webhook_secret")
     list_display = ("began_at", "panel", "state", "lasted", "told_at", "shown_credit", "short_error")
     list_filter = (LengthFilter, "panel", "began_at")
     list_select_related = ("panel",)

@@ -73,6 +73,12 @@ class TestTheRow:
         outages.mark_up(panel)
         assert Outage.objects.get().ended_at is not None
 
+    def test_a_panel_that_was_down_before_outages_were_kept_gets_its_row(self, panel):
+        Panel.objects.update(is_up=False)
+        outages.mark_down(panel.pk, "no route")
+        outages.mark_down(panel.pk, "no route")
+        assert Outage.objects.get().ended_at is None
+
     def test_a_panel_back_for_a_moment_goes_on_with_the_same_outage(self, panel):
         for _ in range(3):
             outages.mark_down(panel.pk, "flaps")
