@@ -21,26 +21,33 @@ MOST_SHOWN = 20
 
 @dataclass(frozen=True)
 class Values:
-    """`asked`: the device to remove, if they mean it. `note`: what became of the press that led here."""
+    """`devices`: those seen last, of all that have `taken` a place. `asked`: the device to remove, if they
+    mean it. `note`: what became of the press that led here."""
 
     status: CustomerStatus
     devices: tuple[Device, ...]
+    taken: int
     removals_left: int
     asked: Device | None = None
     note: str = ""
 
 
 def load(customer: User, argument: str) -> Values:
-    """`argument` is a device's number, to be asked about, or a note. Six queries at most."""
+    """`argument` is a device's number, to be asked about, or a note.
+
+    Six queries at most, seven where not all devices may be shown.
+    """
     found = status.of(customer)
     if found.subscription_id is None or not found.counts_devices:
-        return Values(found, (), 0)
+        return Values(found, (), 0, 0)
     rows = Device.objects.filter(subscription=found.subscription_id)
     devices = tuple(rows.order_by("-last_seen_at", "-pk")[:MOST_SHOWN])
+    taken = rows.count() if len(devices) == MOST_SHOWN else len(devices)
     number = number_in(argument)
     return Values(
         found,
         devices,
+        taken,
         subscriptions.removals_left(found.subscription_id) if devices else 0,
         asked=next((device for device in devices if device.pk == number), None),
         note=argument if argument in NOTES else "",
@@ -79,7 +86,7 @@ def _question(device: Device) -> Rendered:
 
 
 def _places(values: Values) -> str:
-    taken, limit = len(values.devices), values.status.devices
+    taken, limit = values.taken, values.status.devices
     if not limit:
         return _("Connected: %(taken)d") % {"taken": taken}
     return _("Places taken: %(taken)d of %(limit)d") % {"taken": taken, "limit": limit}

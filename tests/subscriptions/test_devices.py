@@ -284,6 +284,13 @@ def test_the_screen_costs_the_same_with_many_devices(db, fetch, count, django_as
         screens.render(subscription.user, Shown("devices"))
 
 
+def test_places_are_counted_beyond_those_that_are_shown(db, fetch):
+    subscription = limited(devices=30)
+    for number in range(23):
+        fetch(subscription, {"x-hwid": f"device-{number:04}"})
+    assert "Places taken: 23 of 30" in screens.render(subscription.user, Shown("devices")).text
+
+
 @pytest.mark.parametrize(("mode", "enforced"), [("off", False), ("soft", False), ("strict", True)])
 def test_panels_are_told_to_count_where_the_plan_is_strict(db, mode, enforced):
     Plan.objects.update(device_mode=mode, devices=2)
