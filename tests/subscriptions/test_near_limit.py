@@ -6,6 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from subscriptions import tasks
 from subscriptions.models import Subscription
+from subscriptions.services import nearing
 from tests.factories import make_panel, make_subscription
 from vpnpanel import near_limits, reconciler
 from vpnpanel.models import Access, Panel, PanelAccount
@@ -108,6 +109,15 @@ def test_reading_costs_the_same_queries_for_many_and_a_call_each(panels):
         Access.objects.update(is_dirty=False)
     assert costs[0][0] == costs[1][0] <= 32
     assert [cost[1:] for cost in costs] == [(4, 4), (12, 12)]
+
+
+def test_of_too_many_the_longest_unread_come_first(panels, monkeypatch):
+    monkeypatch.setattr(nearing, "MOST_AT_ONCE", 1)
+    held = [hold(panels) for _ in range(3)]
+    PanelAccount.objects.filter(panel__name="nl-1").update(used_bytes=850_000)
+    seen = dict(PanelAccount.objects.values_list("pk", "observed_at"))
+    assert [tasks.read_near_limit() for _ in held] == [2, 2, 2]
+    assert all(account.observed_at > seen[account.pk] for account in PanelAccount.objects.all())
 
 
 def test_many_on_a_small_panel_are_read_by_the_page(panels, monkeypatch):
