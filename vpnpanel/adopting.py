@@ -184,16 +184,20 @@ def take_over(
     devices: int,
     groups: Iterable[PanelGroup],
     panel_count: int,
+    enforces_devices: bool,
     actor: str,
 ) -> Access:
     """Make the account ours, as the customer's, under the name it has; return its access.
 
     The caller holds the customer's lock and the transaction. Nothing is due on the panel, but for an account
-    without an end, which gets one. Raises IntegrityError if it is ours already.
+    without an end, which gets one, and for one whose devices it is to count from now on. Raises
+    IntegrityError if it is ours already.
     """
     access, account = _rows(candidate)
     access.user, access.devices, access.panel_count = customer, devices, panel_count
-    access.changed_at = candidate.seen_at
+    access.changed_at, access.enforces_devices = candidate.seen_at, enforces_devices
+    if enforces_devices and devices:
+        access.is_dirty, access.applied_generation, account.applied_generation = True, 0, 0
     access.save(force_insert=True)
     access.groups.set(groups)
     account.access = access

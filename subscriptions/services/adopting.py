@@ -29,6 +29,7 @@ WORDED = re.compile(r"(?:tg|telegram|тг|телеграм|id)[^\d\w]{0,3}(\d{5,
 ALONE_IN_NOTE = re.compile(r"\s*(\d{6,10})\s*")
 IN_NAME = re.compile(r"(?:tg|telegram|user|id|u)?[_.-]?(\d{6,10})", re.IGNORECASE)
 SOURCE_LENGTH = 80
+MOST_TELEGRAM_ID = 2**52 - 1  # Telegram says that its ids have at most 52 bits
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,18 @@ def telegram_id_of(candidate: panels.Candidate, match: re.Pattern[str] | None) -
     found = {candidate.telegram_id} if candidate.telegram_id else set()
     for pattern, text, whole in _places(candidate, match):
         hit = pattern.fullmatch(text) if whole else pattern.search(text)
-        if hit and str(hit[1]).isdecimal():
-            found.add(int(hit[1]))
+        if hit and (number := _id_in(hit[1])):
+            found.add(number)
     if len(found) > 1:
         raise AdoptionUnfit(f"it names two Telegram ids: {' and '.join(map(str, sorted(found)))}")
     return found.pop() if found else None
+
+
+def _id_in(text: str | None) -> int | None:
+    """Return the Telegram id a pattern found, None if it is no number that can be one."""
+    if not text or not text.isdecimal() or len(text) > 16:  # whoever writes the pattern may match anything
+        return None
+    return number if 0 < (number := int(text)) <= MOST_TELEGRAM_ID else None
 
 
 def _places(
@@ -200,6 +208,7 @@ def _open(candidate: panels.Candidate, customer: User, rules: Rules, *, actor: s
         devices=terms.devices,
         groups=rules.groups,
         panel_count=terms.conditions.get("panel_count", 1),
+        enforces_devices=terms.conditions.get("device_mode") == Plan.DeviceMode.STRICT,
         actor=actor,
     )
     token = fresh_token()

@@ -1,7 +1,9 @@
 """An operator arrives with customers on a panel: they become the shop's, and the panel is left as it is."""
 
+import re
 from datetime import timedelta
 from io import StringIO
+from types import SimpleNamespace
 
 import pytest
 from django.core.management import call_command
@@ -137,6 +139,30 @@ def test_pattern_of_the_operator_replaces_our_rules(panel, make):
     assert fates(adopt(panel, match=r"_(\d{9})$")) == {"client_77_700000123": "Telegram 700000123"}
     with pytest.raises(AdoptionUnfit):
         adopt(panel, match=r"_\d+$")
+
+
+@pytest.mark.parametrize("number", ["9" * 16, "9" * 19, "9" * 30, "9" * 5000, "0"])
+def test_number_that_is_no_telegram_id_is_not_taken_for_one(number):
+    candidate = SimpleNamespace(telegram_id=None, note=f"client {number}", name="anna")
+    assert adopting.telegram_id_of(candidate, re.compile(r"(\d+)")) is None
+
+
+def test_pattern_that_finds_a_long_number_fails_no_adoption(panel, make):
+    make({"username": "anna", "note": "paid by card 99999999999999999999"})
+    assert fates(adopt(panel, match=r"(\d+)")) == {"anna": "a customer without Telegram"}
+
+
+@pytest.mark.parametrize("mode", ["soft", "strict"])
+def test_panel_counts_devices_from_the_first_day_where_the_plan_is_strict(installation, xui_clients, mode):
+    Plan.objects.filter(code="month").update(device_mode=mode, devices=2)
+    there = xui_clients
+    panel = make_xui_panel(there)
+    there.make_user("anna", tgId=700000123, expiryTime=END * 1000, totalGB=50 * GB, enable=True)
+    adopt(panel)
+    reconciler.reconcile_due()
+    access = Access.objects.get()
+    assert (access.enforces_devices, access.is_dirty) == (mode == "strict", False)
+    assert there.users()["anna"]["client"]["limitIp"] == (2 if mode == "strict" else 0)
 
 
 def test_expired_and_switched_off_accounts_stay_so(panel, make, marzban):
