@@ -54,6 +54,9 @@ class Subscription(Conditions):
     own_limit = models.PositiveBigIntegerField(
         _("limit set by staff, bytes"), null=True, editable=False, help_text=_("0: no limit.")
     )
+    # What the plans allow meanwhile, kept for when that is lifted.
+    plans_limit = models.PositiveBigIntegerField(default=0, editable=False)
+    plans_extra = models.PositiveBigIntegerField(default=0, editable=False)
     told_percent = models.PositiveSmallIntegerField(default=0, editable=False)
     token = EncryptedTextField(editable=False)
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
@@ -96,6 +99,8 @@ class Subscription(Conditions):
         "allowance_at",
         "resets_at",
         "own_limit",
+        "plans_limit",
+        "plans_extra",
         "told_percent",
     )
 

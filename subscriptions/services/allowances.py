@@ -6,6 +6,9 @@ the purchase, comes what a plan says adds up, and what was bought after a trial;
 everything up gets the next one that waits at once.
 
 The limit of an access counts all bytes that ever flowed, so a new start moves it and touches no counter.
+
+While a limit of staff's own counts, what the plans would allow is kept beside it and goes on as they say, so
+that nothing that was paid for is lost when it is lifted.
 """
 
 from datetime import datetime, timedelta
@@ -14,6 +17,7 @@ from typing import Any
 from subscriptions.models import Grant, Subscription, TakeBack
 from subscriptions.months import next_month
 from subscriptions.services import queue
+from subscriptions.services.pools import Pool
 
 Reset = Grant.TrafficReset
 
@@ -21,35 +25,49 @@ Reset = Grant.TrafficReset
 class Allowance:
     """The traffic of one subscription while a verb changes it; the customer is locked. Sizes in bytes.
 
-    `limit` is the access's, over all that ever flowed; 0: none. `extra` is the part of what is left that no
-    new start lapses: given on top, kept, or bought for a time that is still to come. It is used last.
+    `pool` is what may flow, its limit the access's. Its `extra` was given on top, kept, or bought for a time
+    that is still to come, and is used last. `plans` is what the grants allow: the same one, unless a limit of
+    staff's own counts.
     """
 
     def __init__(self, subscription: Subscription, *, now: datetime) -> None:
         self.subscription, self.now = subscription, now
-        self.limit = subscription.access.traffic_limit
         self.used = queue.used_bytes(subscription)
-        self.extra = min(subscription.allowance_extra, self.left)
+        self.pool = Pool(subscription.access.traffic_limit, subscription.allowance_extra, self.used)
+        self.plans = self.pool if subscription.own_limit is None else self._kept_plans()
         self.announce = False
         self._grants: list[Grant] = []
         self._queue: list[tuple[int, int]] = []
         self._taken: dict[int, int] = {}
 
-    @property
-    def left(self) -> int:
-        return max(self.limit - self.used, 0)
+    def _kept_plans(self) -> Pool:
+        """What flowed while staff let everything flow is not counted against what was paid for."""
+        subscription = self.subscription
+        limit = subscription.plans_limit
+        if subscription.own_limit == 0:
+            limit += self.used - subscription.allowance_from if limit else 0
+            subscription.allowance_from = self.used
+        return Pool(limit, subscription.plans_extra, self.used)
 
     @property
     def is_used_up(self) -> bool:
-        return bool(self.limit) and not self.left
+        return self.pool.is_used_up
+
+    @property
+    def pools(self) -> list[Pool]:
+        return [self.pool] if self.plans is self.pool else [self.pool, self.plans]
 
     def limits(self) -> dict[str, Any]:
         """Put the outcome into the subscription, unsaved, and return what of it `move_end` is to apply."""
         subscription = self.subscription
-        subscription.allowance_extra = min(self.extra, self.left)
-        if not self.limit or self.limit > subscription.access.traffic_limit:
+        limit = self.pool.limit
+        subscription.allowance_extra = min(self.pool.extra, self.pool.left)
+        has_own = subscription.own_limit is not None
+        subscription.plans_limit = self.plans.limit if has_own else 0
+        subscription.plans_extra = self.plans.extra if has_own else 0
+        if not limit or limit > subscription.access.traffic_limit:
             subscription.told_percent = 0
-        limits: dict[str, Any] = {"traffic_limit": self.limit}
+        limits: dict[str, Any] = {"traffic_limit": limit}
         return limits | {"announce": True} if self.announce else limits
 
     def buy(self, grant: Grant, before: Grant | None, *, end: datetime) -> None:
@@ -67,11 +85,10 @@ class Allowance:
 
     def add(self, size: int) -> None:
         """Add traffic on top, where there is a limit."""
-        if self.limit and size:
-            was_used_up = self.is_used_up
-            self.limit += size
-            self.extra = min(self.extra + size, self.left)
-            self.announce |= was_used_up and not self.is_used_up
+        was_used_up = self.is_used_up
+        for pool in self.pools:
+            pool.add(size)
+        self.announce |= was_used_up and not self.is_used_up
 
     def take(self, grant: Grant, size: int) -> int:
         """Take so much of what a grant brought, and return how much of it was there to take."""
@@ -79,55 +96,48 @@ class Allowance:
         if grant.plan_id and grant.began_at is None:
             return size  # it waits: less will come of it
         is_over = running is not None and grant.place < running.place and not grant.keeps_traffic
-        if grant.plan_id and (is_over or self.subscription.own_limit is not None):
+        if grant.plan_id and is_over:
             return 0
-        taken = max(min(size, self.limit - max(self.used, 1)), 0)
-        self.limit -= taken
-        if not grant.plan_id or (running is not None and grant.place > running.place):
-            self.extra = max(self.extra - taken, 0)
-        self.extra = min(self.extra, self.left)
-        return taken
+        of_extra = not grant.plan_id or (running is not None and grant.place > running.place)
+        return max(pool.take(size, of_extra=of_extra) for pool in self._pools_of(grant))
 
     def put_back(self, grant: Grant, size: int) -> None:
         """Give so much back of what was taken of a grant, whose time moves behind that of all others."""
         if grant == self.subscription.allowance_grant:
             self.subscription.allowance_grant = None  # whose time comes now must not lapse what is left of it
-        if self.limit and not (grant.plan_id and grant.began_at is None):
-            self.limit += size
-            self.extra += size
+        if not (grant.plan_id and grant.began_at is None):
+            for pool in self._pools_of(grant):
+                pool.put_back(size)
 
     def lift(self, grant: Grant, before: Grant) -> None:
         """Go back from the newest terms, which were taken back whole, to those before."""
-        if self.subscription.own_limit is not None or grant.began_at is None:
+        if grant.began_at is None:
             return
         if not before.traffic:
-            self.limit = 0
+            self.plans.limit = 0
         elif not grant.traffic:
-            self.limit = max(self.used + grant.kept_traffic, 1)
-            self.extra = grant.kept_traffic
+            self.plans.set_left(grant.kept_traffic)
 
     def restore(self, grant: Grant, size: int) -> None:
         """Put the newest terms in force again, of which `size` was given back."""
-        if self.subscription.own_limit is not None or grant.began_at is None:
+        if grant.began_at is None:
             return
         if not grant.traffic:
-            grant.kept_traffic = self.left
-            self.limit = 0
-        elif not self.limit:
-            self.limit = max(self.used + grant.kept_traffic + size, 1)
-            self.extra = grant.kept_traffic + size
+            grant.kept_traffic = self.plans.left
+            self.plans.limit = 0
+        elif not self.plans.limit:
+            self.plans.set_left(grant.kept_traffic + size)
 
     def set_own(self, size: int | None) -> None:
-        """Let staff's limit count from now on in place of the plans' amounts; None: those again."""
+        """Let staff's limit count from now on in place of what the plans allow; None: that again."""
         subscription = self.subscription
         subscription.own_limit = size
-        self._load()
-        running = subscription.allowance_grant
-        amount = self._amount(running) if running is not None else size or 0
-        if amount and not self.limit:
+        if size is None:
+            self.pool = self.plans
+            return
+        if not (size and self.pool.limit):
             subscription.allowance_from = self.used
-        self.extra = 0
-        self.limit = subscription.allowance_from + amount if amount else 0
+        self.pool = Pool(subscription.allowance_from + size if size else 0, 0, self.used)
 
     def settle(self, end: datetime) -> None:
         """Start what is to start by now, and note when the next start is due. Safe to repeat.
@@ -145,14 +155,16 @@ class Allowance:
             place = max(place, grants.index(self.subscription.allowance_grant))
         running = grants[place]
         if self._is_unlimited():
-            self.subscription.allowance_grant, self.subscription.resets_at = running, None
+            self.subscription.resets_at = None
+            if self.subscription.own_limit is None:  # what comes meanwhile starts when staff's is lifted
+                self.subscription.allowance_grant = running
             return
         self._run(running, starts[place])
         waiting = next((grant for grant in grants[place + 1 :] if grant.began_at is None), None)
         if self.is_used_up and waiting is not None:
             self._join(waiting)
-        coming = grants[place + 1] if place + 1 < len(grants) else None
-        due = [] if coming is None or self._is_same(running, coming) else [starts[place + 1]]
+        later = range(place + 1, len(grants))
+        due = [starts[each] for each in later if not self._is_same(grants[each - 1], grants[each])][:1]
         if self._is_monthly(running):
             due.append(next_month(starts[place], self.now))
         self.subscription.resets_at = min((at for at in due if at < end), default=None)
@@ -178,44 +190,45 @@ class Allowance:
     def _start(self, grant: Grant, before: Grant | None) -> None:
         keeps = before is None or before.keeps_traffic
         if grant.began_at is None:
-            if not self.limit:  # what was left before days without a limit is still there after them
-                self.extra = self._newest.kept_traffic
-                self.limit = self.used + self.extra
+            if not self.plans.limit:  # what was left before days without a limit is still there after them
+                self.plans.set_left(self._newest.kept_traffic)
             self._renew(grant, keeps=keeps)
-        elif self.limit and grant.traffic:
-            kept = self._kept(keeps)
-            if kept < self.left:
-                self.limit, self.subscription.allowance_from = self.used + kept, self.used
-            self.extra = max(kept - self._amount(grant), 0)
+            return
+        if self.plans.limit and grant.traffic and self.plans.pass_on(self._brought(grant), keeps=keeps):
+            self.subscription.allowance_from = self.used
+        if self.subscription.own_limit:
+            self._count_from_here()
+            self.pool.renew(self.subscription.own_limit, keeps=False)
 
     def _renew(self, grant: Grant, *, keeps: bool) -> None:
         """Start anew with what the grant brings, on top of what is kept."""
-        kept, was_used_up = self._kept(keeps), self.is_used_up
+        was_used_up = self.is_used_up
         grant.began_at = grant.began_at or self.now
         grant.save(update_fields=["began_at"])
-        amount = self._amount(grant)
         self.subscription.allowance_at = self.now
         self._count_from_here()
-        self.limit, self.extra = (self.used + kept + amount, kept) if amount else (0, 0)
+        self.plans.renew(self._brought(grant), keeps=keeps)
+        if self.subscription.own_limit is not None:
+            self.pool.renew(self.subscription.own_limit, keeps=False)
         self.announce |= was_used_up
 
     def _join(self, grant: Grant) -> None:
         """Add what the grant brings before its own time comes; until that is over it does not lapse."""
-        left, extra = (self.left, self.extra) if self.limit else (grant.kept_traffic, grant.kept_traffic)
         self.announce |= self.is_used_up
-        amount = self._amount(grant)
-        if not (grant.traffic_reset == Reset.NEVER and self.limit):
+        if not (grant.traffic_reset == Reset.NEVER and self.pool.limit):
             self._count_from_here()
-        self.extra = min(extra, left) + amount
-        self.limit = self.used + left + amount if amount else 0
+        self.plans.join(self._brought(grant), kept=grant.kept_traffic)
+        if self.subscription.own_limit is not None:
+            self.pool.join(self.subscription.own_limit, kept=0)
         grant.began_at = self.now
         grant.save(update_fields=["began_at"])
 
     def _count_from_here(self) -> None:
         self.subscription.allowance_from, self.subscription.told_percent = self.used, 0
 
-    def _kept(self, keeps: bool) -> int:
-        return self.left if keeps and self.subscription.own_limit is None else min(self.left, self.extra)
+    def _pools_of(self, grant: Grant) -> list[Pool]:
+        """What the grant adds to: what is given on top counts beside a limit of staff's own, too."""
+        return [self.plans] if grant.plan_id else self.pools
 
     def _joins_at_once(self, grant: Grant) -> bool:
         if self.subscription.own_limit is not None:
@@ -223,10 +236,8 @@ class Allowance:
         adds_up = grant.traffic_reset != Reset.MONTHLY and grant.keeps_traffic
         return adds_up or not grant.traffic
 
-    def _amount(self, grant: Grant) -> int:
-        """What a grant brings each time it starts; staff's own limit replaces it."""
-        if self.subscription.own_limit is not None:
-            return self.subscription.own_limit
+    def _brought(self, grant: Grant) -> int:
+        """What a grant brings each time it starts."""
         if not grant.traffic or grant.traffic_reset == Reset.MONTHLY:
             return grant.traffic
         return max(grant.traffic - self._taken.get(grant.pk, 0), 1)
@@ -239,15 +250,17 @@ class Allowance:
         """Tell whether nothing starts, as the newest terms know no limit, nor staff."""
         if self.subscription.own_limit is not None:
             return self.subscription.own_limit == 0
-        return not self.limit and not self._newest.traffic
+        return not self.pool.limit and not self._newest.traffic
 
     def _is_same(self, running: Grant, coming: Grant) -> bool:
         """Tell whether nothing changes when the time of the second comes: its traffic is there already."""
+        if self.subscription.own_limit is not None:
+            return False
         is_there = coming.began_at is not None and coming.traffic_reset != Reset.MONTHLY
         return is_there and running.keeps_traffic and coming.keeps_traffic
 
     def _is_monthly(self, grant: Grant) -> bool:
-        return grant.traffic_reset == Reset.MONTHLY and bool(self._amount(grant))
+        return grant.traffic_reset == Reset.MONTHLY and bool(self.subscription.own_limit or grant.traffic)
 
     def _load(self) -> None:
         """Read the grants that count, in the order of their time, and what was taken of them."""

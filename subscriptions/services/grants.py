@@ -46,7 +46,7 @@ def give(
         subscription=subscription,
         source=source,
         seconds=seconds,
-        traffic=traffic if subscription.access.traffic_limit else 0,
+        traffic=traffic if subscription.access.traffic_limit or subscription.plans_limit else 0,
         devices=devices if subscription.access.devices else 0,
         actor=actor,
         reason=reason,

@@ -96,8 +96,8 @@ def _renew(subscription: Subscription, customer: User, *, terms: Terms, source: 
     if end - now > FURTHEST:
         raise TooFarAhead(f"it would end on {end:%Y-%m-%d}, more than {MOST_DAYS} days from now")
     allowance, before = Allowance(subscription, now=now), queue.standing(subscription).first()
-    limit = subscription.access.traffic_limit
-    kept = allowance.left if limit or before is None else before.kept_traffic
+    plans = allowance.plans
+    kept = plans.left if plans.limit or before is None else before.kept_traffic
     grant = Grant(
         subscription=subscription,
         source=source,

@@ -145,7 +145,7 @@ def _apply(subscription: Subscription, allowance: Allowance) -> None:
 
 
 def _note_start(subscription: Subscription, customer: User, allowance: Allowance) -> None:
-    data = {"bytes": subscription.period_limit, "kept": allowance.extra}
+    data = {"bytes": subscription.period_limit, "kept": allowance.pool.extra}
     accounts.note(
         customer, "subscription.traffic_began", actor="schedule", subject=subscription.subject, data=data
     )

@@ -27,6 +27,7 @@ steps = st.lists(
         st.tuples(st.just("give"), sizes),
         st.tuples(st.just("use"), st.integers(1, 60)),
         st.tuples(st.just("wait"), st.integers(1, 40)),
+        st.tuples(st.just("limit_and_lift"), st.integers(0, 60)),
         st.tuples(
             st.just("take_and_give_back"), st.tuples(st.integers(0, 5), st.none() | st.integers(1, 60))
         ),
@@ -36,6 +37,7 @@ steps = st.lists(
 LAPSES = {"traffic_reset": "monthly", "carries_over": False}
 STAYS = {"traffic_reset": "never", "carries_over": False}
 PULLED = [("renew", (50, 30, LAPSES)), ("use", 10), ("wait", 1), ("wait", 29)]
+LIMITED = [("renew", (50, 30, STAYS)), ("give", 5), ("use", 20), ("limit_and_lift", 15)]
 RETURNED = [("renew", (50, 30, LAPSES)), ("take_and_give_back", (0, 5)), ("wait", 35)]
 
 
@@ -44,6 +46,7 @@ class AllowanceTest(TestCase):
     @given(first=st.tuples(sizes, st.integers(5, 90), conditions), steps=steps)
     @example(first=(10, 90, LAPSES), steps=PULLED)
     @example(first=(10, 30, LAPSES), steps=RETURNED)
+    @example(first=(10, 90, STAYS), steps=LIMITED)
     @example(first=(10, 30, STAYS), steps=[("renew", (50, 30, LAPSES)), ("wait", 31), ("wait", 31)])
     def test_no_traffic_vanishes(self, first, steps):
         subscription = services.start(
@@ -108,6 +111,13 @@ class AllowanceTest(TestCase):
         self.check(subscription)
         services.give_back(by=by, actor="test", reason="test")
         assert self.left(subscription) + self.waiting(subscription) >= before - 9  # bytes: parts are rounded
+
+    def limit_and_lift(self, subscription, size):
+        """A limit of staff's own leaves no trace in what was bought and given."""
+        before = self.left(subscription) + self.waiting(subscription)
+        for limit in (size * GIB, None):
+            services.change_limit(subscription.pk, limit=limit, reason="test", actor="test")
+        assert self.left(subscription) + self.waiting(subscription) == before
 
     def check(self, subscription):
         row = Subscription.objects.select_related("access").get(pk=subscription.pk)

@@ -31,3 +31,13 @@ def test_traffic_counts_from_the_newest_purchase(is_upgraded):
     told = OutboxMessage.objects.filter(kind="traffic_80").exists()
     begun = Subscription.objects.get().allowance_from
     assert (told, begun) == ((False, 95 * GIB) if is_upgraded else (True, 0))
+
+
+def test_limit_that_staff_set_before_can_be_lifted():
+    terms = replace(services.terms_of(Plan.objects.get(code="month")), traffic_limit=100 * GIB)
+    subscription = services.start(make_customer().pk, terms=terms, source="order:1", actor="shop")
+    services.change_limit(subscription.pk, limit=GIB, reason="abuse", actor="olga")
+    Subscription.objects.update(plans_limit=0)
+    import_module("subscriptions.migrations.0014_plans_beside_own_limit").fill_in(apps, None)
+    services.change_limit(subscription.pk, limit=None, reason="no abuse", actor="olga")
+    assert Subscription.objects.get().access.traffic_limit == 100 * GIB
