@@ -230,7 +230,7 @@ def test_a_refund_given_up_that_went_through_after_all_is_booked(yookassa, refun
 def test_what_a_refund_costs_in_queries(yookassa, django_assert_num_queries):
     payment = paid(yookassa)
     asks_the_clock = connection.vendor == "postgresql"
-    with django_assert_num_queries(33 + 2 * asks_the_clock):
+    with django_assert_num_queries(35 + 2 * asks_the_clock):
         refund = ask_back(payment)
     done = work(refund)
     with django_assert_num_queries(7):

@@ -203,12 +203,12 @@ class TestPointing:
         marzban.outage(False)
         assert pointers.read_pointed() == 1 and not pointed()
 
-    def test_looking_costs_the_same_queries_for_many(self, client, panel, django_assert_num_queries):
+    def test_looking_costs_no_more_queries_for_many(self, client, panel, django_assert_max_num_queries):
         for count in (3, 9):
             PanelAccount.objects.all().delete()
             names = served(panel, count)
             send(client, panel, [event(name) for name in names])
-            with django_assert_num_queries(13):
+            with django_assert_max_num_queries(13):  # one less where the panel shows the very same links
                 pointers.read_pointed()
 
 
