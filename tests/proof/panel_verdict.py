@@ -111,7 +111,7 @@ def _accounts(shop: Shop, mine: dict[str, Any], acts: list[str], inside: dict[st
             continue  # cut off before it was made: nobody gets in, which is what was wanted
         if not there:
             wrong.append(f"{panel} has lost account {name}")
-        if isinstance(shop.panels[panel], XuiWorld):
+        if isinstance(shop.panels[panel], XuiWorld) and not is_shut_out(acts):  # or cut off half-made
             inbounds = sorted(number for user in there for number in user["inbounds"])
             if inbounds != list(SHARED_INBOUNDS):
                 wrong.append(f"{panel} has account {name} on inbounds {inbounds}")

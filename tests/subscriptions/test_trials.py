@@ -111,5 +111,5 @@ def test_one_day_trial_is_not_reminded_of_its_end_at_once():
 
 def test_cost_of_a_trial_is_pinned(django_assert_max_num_queries):
     customer = make_customer()
-    with django_assert_max_num_queries(21):
+    with django_assert_max_num_queries(22):
         services.take_trial(customer.pk, actor="customer")
