@@ -29,8 +29,9 @@ PRODUCTION_LIKE = {
     "TELEGRAM_BOT_TOKEN": "1000001:check-only-token",
     "DATABASE_URL": "sqlite:///:memory:",
 }
-# Three on two cores: tests wait for stand-ins and processes as much as they compute.
-PYTEST = [str(BIN / "pytest"), "-q", "-n", "3", "--dist", "worksteal", "-m", "not proof"]
+# Three on two cores: tests wait for stand-ins and processes as much as they compute. In the order collected,
+# because those that empty the database stand last.
+PYTEST = [str(BIN / "pytest"), "-q", "-n", "3", "--dist", "load", "-m", "not proof"]
 # These need no database, or bring their own: once is enough.
 NO_DATABASE = ["--ignore=tests/sandbox", "--ignore=tests/ops", "--ignore=tests/billing/providers"]
 

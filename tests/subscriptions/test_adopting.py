@@ -168,6 +168,8 @@ def test_panel_counts_devices_from_the_first_day_where_the_plan_is_strict(instal
 def test_expired_and_switched_off_accounts_stay_so(panel, make, marzban):
     recently = int((clock.now() - timedelta(days=3)).timestamp())
     make({"username": "old_one", "expire": recently}, {"username": "naughty", "status": "disabled"})
+    marzban.emu("POST", "clock", advance=11)  # the panel looks every 10 s for what has ended
+    marzban.users()
     before = rows_there(marzban)
     assert adopt(panel)["adopted"] == 2
     old, naughty = (Subscription.objects.get(access__accounts__name=name) for name in ("old_one", "naughty"))
