@@ -97,6 +97,16 @@ class Node:
         return not self.host
 
     @property
+    def is_encrypted(self) -> bool:
+        """Whether VLESS itself encrypts, whatever it runs over."""
+        return self.encryption not in ("", "none")
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it runs over TCP alone, with nothing around it."""
+        return self.transport.is_plain and self.tls is None
+
+    @property
     def server_name(self) -> str:
         """The name to ask for in TLS, where the link says none that of the request or of the server."""
         said = self.tls.server_name if self.tls else ""

@@ -133,7 +133,10 @@ def _vmess_fields(link: str) -> dict[str, Any]:
 
 
 def _read_shadowsocks(link: str) -> Node:
-    """Read all three forms: user part in base64, 2022 ciphers in plain, and the old one all in base64."""
+    """Read all three forms: user part in base64, 2022 ciphers in plain, and the old one all in base64.
+
+    Panels on Xray run it over TLS and its transports too, and write that down as with vless.
+    """
     rest, _, name = link.removeprefix("ss://").partition("#")
     body, _, query = rest.partition("?")
     if "@" not in body:
@@ -145,6 +148,7 @@ def _read_shadowsocks(link: str) -> Node:
         user = user if ":" in user else _decoded(unquote(user))
         method, _, password = (unquote(part) for part in user.partition(":"))
     parts = urlsplit(f"//{place.rstrip('/')}")
+    options = _options(query)
     return Node(
         link=link,
         scheme="ss",
@@ -153,7 +157,9 @@ def _read_shadowsocks(link: str) -> Node:
         port=parts.port or 0,
         secret=password,
         method=method.lower(),
-        options=_options(query),
+        tls=_tls(options, options.get("security", "none")),
+        transport=_transport(options),
+        options=options,
     )
 
 

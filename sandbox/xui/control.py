@@ -276,6 +276,8 @@ def stranger(inbound: Inbound, wish: Client) -> Client:
     plain |= {"comment": "", "reset": 0}
     if inbound.protocol == "vless":
         plain["flow"] = VISION if inbound.takes_flow else ""
+    if inbound.client_cipher:
+        plain["method"] = inbound.client_cipher
     others = set(KEYS) - {inbound.secret_field}
     return plain | {name: value for name, value in wish.items() if name not in others}
 
@@ -289,6 +291,8 @@ def secret_of(link: str) -> tuple[str, int | None]:
             fields = json.loads(base64.b64decode(rest))
             return str(fields["id"]), int(fields["port"])
         port = int(place.partition("?")[0].partition("#")[0].rpartition(":")[2])
+        if scheme == "ss" and ":" in holder:
+            return unquote(holder.rpartition(":")[2]), port
         if scheme == "ss":
             padded = holder + "=" * (-len(holder) % 4)
             return base64.urlsafe_b64decode(padded).decode().rpartition(":")[2], port

@@ -129,8 +129,8 @@ class InboundsDoor(Door):
         return Reply(obj=shown)
 
     async def restart(self, request: web.Request) -> Reply:
-        self.panel.restart_core()
         self.state.core_started = True
+        self.panel.restart_core()
         return Reply("Xray service has been successfully restarted.")
 
 

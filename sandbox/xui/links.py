@@ -65,10 +65,12 @@ def reality(panel: XuiPanel, inbound: Inbound, client: Client) -> dict[str, str]
 
 def shadowsocks_link(inbound: Inbound, client: Client, address: str, remark: str) -> str:
     """The newer ciphers have a key of the server's before the client's own."""
-    method, keys = inbound.settings["method"], [str(client.get("password") or "")]
+    method, key = inbound.settings["method"], str(client.get("password") or "")
     if method.startswith("2022"):
-        keys.insert(0, inbound.settings["password"])
-    holder = base64.urlsafe_b64encode(":".join([method, *keys]).encode()).decode().rstrip("=")
+        parts = [method, inbound.settings["password"], key]
+        holder = ":".join(quote(part, safe="") for part in parts)
+    else:
+        holder = base64.urlsafe_b64encode(f"{method}:{key}".encode()).decode().rstrip("=")
     return f"ss://{holder}@{address}?type=tcp#{quote(remark)}"
 
 

@@ -70,9 +70,14 @@ class XuiPanel:
             self.state.core.get(inbound_id, {}).pop(email, None)
 
     def restart_core(self) -> None:
-        """Build the core's keys from what is stored: nobody else is let in from now on."""
+        """Build the core's keys from what is stored: nobody else is let in from now on.
+
+        A client of Shadowsocks that names the wrong cipher keeps the whole core from starting.
+        """
         self.state.core = {}
         self.state.restarts += 1
+        if any(client.get("method", "") != inbound.client_cipher for inbound, client in self.state.placed()):
+            self.state.core_started = False
         for inbound, client in self.state.placed():
             self.let_in(inbound, client)
 
@@ -157,6 +162,8 @@ def read_client(raw: Any) -> Client:
         known = (name in NUMBERS and type(value) is int) or (name in TEXTS and isinstance(value, str))
         if name == "enable":
             known = isinstance(value, bool)
+        elif name == "allowedIPs":
+            known = isinstance(value, list) and all(isinstance(each, str) for each in value)
         elif name not in NUMBERS and name not in TEXTS:
             known = True
         if not known and value is not None:

@@ -17,7 +17,8 @@ from sandbox.xui.state import Client, Inbound, Record, Row, XuiState
 
 UNFIT = re.compile(r"[/\\\s\x00-\x1f\x7f]")
 KEYS = ("id", "password", "auth")
-STAMPS = ("created_at", "updated_at")
+# What a copy in an inbound has of its own.
+OF_COPIES = ("created_at", "updated_at", "method")
 EMPTY: Client = {**dict.fromkeys(TEXTS, ""), **dict.fromkeys(NUMBERS, 0), "enable": False}
 
 
@@ -111,6 +112,8 @@ class Records:
         if inbound.protocol == "vless":
             drops = self.panel.since(3, 2, 8) and not inbound.takes_flow
             made["flow"] = "" if drops else fields["flow"]
+        if inbound.client_cipher:
+            made["method"] = inbound.client_cipher
         unknown = {name: value for name, value in fields.items() if name not in EMPTY}
         return unknown | made | {"created_at": record.created, "updated_at": record.updated}
 
@@ -240,7 +243,7 @@ def records_from_settings(panel: XuiPanel) -> None:
         record = panel.state.records.get(email)
         if record is None:
             created = int(client.get("created_at") or now)
-            fields = {name: value for name, value in client.items() if name not in STAMPS}
+            fields = {name: value for name, value in client.items() if name not in OF_COPIES}
             record = Record(panel.state.next_id(), EMPTY | fields, [], created, now)
             panel.state.records[email] = record
         if inbound.id not in record.inbound_ids:

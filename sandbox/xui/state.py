@@ -38,6 +38,12 @@ class Inbound:
         return {"trojan": "password", "shadowsocks": "password", "hysteria": "auth"}.get(self.protocol, "id")
 
     @property
+    def client_cipher(self) -> str:
+        """What the core wants each client to name: the older ciphers of Shadowsocks, of others nothing."""
+        cipher = str(self.settings.get("method", "")) if self.protocol == "shadowsocks" else ""
+        return "" if cipher.startswith("2022-") else cipher
+
+    @property
     def network(self) -> str:
         return str(self.stream.get("network", "tcp"))
 

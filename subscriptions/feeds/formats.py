@@ -40,7 +40,7 @@ AGENTS = (
     (
         re.compile(
             r"clash-verge|clash[-. ]?meta|clashx[-. ]?meta|clash[-.]?mi|clash[-.]?nyanpasu|flclash|mihomo|"
-            r"koala-clash|prizrak-box|sparkle|stash",
+            r"koala-clash|prizrak-box|sparkle|stash|.*\(prefer clashmeta format\)",
             re.IGNORECASE,
         ),
         Format.MIHOMO,

@@ -97,7 +97,7 @@ def _vless(node: Node) -> Fields | None:
     if over is None:
         return None
     fields = {**_base(node, "vless"), "uuid": node.secret, **_tls(node, "servername"), **over}
-    if node.encryption not in ("", "none"):
+    if node.is_encrypted:
         fields["encryption"] = node.encryption
     if node.flow:
         fields["flow"] = node.flow.removesuffix("-udp443")
@@ -122,6 +122,8 @@ def _trojan(node: Node) -> Fields | None:
 
 
 def _shadowsocks(node: Node) -> Fields | None:
+    if not node.is_bare:
+        return None
     fields = {**_base(node, "ss"), "cipher": node.method, "password": node.secret}
     if not node.options.get("plugin"):
         return fields

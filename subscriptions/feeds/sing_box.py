@@ -20,7 +20,7 @@ DIRECT = "direct"
 def carried(node: Node) -> Fields | None:
     """Return the node as an outbound, None if sing-box has none for it."""
     match node.scheme:
-        case "vless" if node.encryption in ("", "none"):
+        case "vless" if not node.is_encrypted:
             keys: Fields = {"uuid": node.secret}
             if node.flow:
                 keys["flow"] = node.flow.removesuffix("-udp443")
@@ -111,6 +111,8 @@ def _proxied(node: Node, kind: str, keys: Fields) -> Fields | None:
 
 
 def _shadowsocks(node: Node) -> Fields | None:
+    if not node.is_bare:
+        return None
     fields = {**_base(node, "shadowsocks"), "method": node.method, "password": node.secret}
     plugin, _, options = node.options.get("plugin", "").partition(";")
     if not plugin:

@@ -122,7 +122,8 @@ def _over(node: Node) -> Fields | None:
                 settings["extra"] = over.extra
             return {"network": "xhttp", "xhttpSettings": settings}
         case "kcp":
-            settings = {"header": {"type": over.header or "none"}}
+            # Newer cores refuse even `none` and an empty seed: they have other fields for both.
+            settings = {} if over.header in ("", "none") else {"header": {"type": over.header}}
             if over.seed:
                 settings["seed"] = over.seed
             return {"network": "kcp", "kcpSettings": settings}

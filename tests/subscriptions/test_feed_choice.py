@@ -78,6 +78,7 @@ def kind(response) -> str:
         ("SFT/1.12.0", "sing-box"),
         ("Karing/1.1.2", "sing-box"),
         ("NekoBox/Android/1.3.8", "sing-box"),
+        ("NekoBox/Android/1.4.2 (Prefer ClashMeta Format)", "mihomo"),
         ("husi/1.0", "sing-box"),
         ("sing-box 1.12.2", "sing-box"),
     ],

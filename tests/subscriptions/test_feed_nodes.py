@@ -260,6 +260,20 @@ def test_what_a_form_cannot_carry_is_left_out_and_nothing_left_is_said(fetch, en
         assert len(json.loads(text)) == len(fits)
 
 
+def test_shadowsocks_over_a_transport_is_served_only_to_apps_that_have_it(fetch, xray):
+    link = SS.replace("#SS", "?type=ws&path=%2Fw&host=h.example&security=tls&sni=t.example#SS")
+    for end in ("mihomo", "clash", "sing-box"):
+        assert "This app can't use your keys" in fetch(end, link).decode()
+    stream = xray(link)[0]["outbounds"][0]["streamSettings"]
+    assert stream["wsSettings"] == {"path": "/w", "host": "h.example"}
+    assert stream["tlsSettings"]["serverName"] == "t.example"
+
+
+def test_mkcp_without_disguise_names_none(xray):
+    (plain,) = xray(f"vless://{ID}@nl3.example.com:80?type=kcp&headerType=none#K")
+    assert plain["outbounds"][0]["streamSettings"]["kcpSettings"] == {}
+
+
 def test_unsure_certificates_are_never_waved_through(fetch):
     unsure = (
         TROJAN.replace("security=tls", "security=tls&allowInsecure=1"),

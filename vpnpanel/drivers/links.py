@@ -80,9 +80,14 @@ def _flaw_of_node(node: Node, own_host: str) -> str | None:
         uuid.UUID(node.secret)
     if node.tls and node.tls.reality and not node.tls.reality.public_key:
         return "reality without a public key"
-    if node.flow and node.transport.kind != "tcp":
+    if node.flow and not _may_flow(node):
         return "flow over a transport that has none"
     return _flaw_of_place(node.host, node.port, own_host)
+
+
+def _may_flow(node: Node) -> bool:
+    """Tell whether there is such a flow: over plain TCP, or over XHTTP where VLESS itself encrypts."""
+    return node.transport.is_plain or (node.transport.kind == "xhttp" and node.is_encrypted)
 
 
 def _flaw_of_place(host: str, port: int, own_host: str) -> str | None:

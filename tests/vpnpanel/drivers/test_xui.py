@@ -219,6 +219,36 @@ class TestLinks:
         assert len(driver.put_account(NAME, WANTED, is_new=True).links) == 2
 
 
+class TestShadowsocks:
+    """Xray does not start at all if one client's cipher is not as it wants it."""
+
+    @pytest.mark.parametrize("method", ["chacha20-ietf-poly1305", "2022-blake3-aes-128-gcm"])
+    def test_core_starts_with_the_clients_we_made(self, case, method):
+        case.world.set(inbounds=[shadowsocks(method)])
+        driver = case.connect(**EVERY)
+        (link,) = driver.put_account(NAME, WANTED, is_new=True).links
+        restart(case)
+        assert case.world.connects(link) and all(user["can_connect"] for user in ours(case))
+
+    def test_client_made_without_a_cipher_gets_one(self, legacy):
+        legacy.world.set(inbounds=[shadowsocks("aes-256-gcm")])
+        driver = legacy.connect(**EVERY)
+        driver.put_account(NAME, WANTED, is_new=True)
+        change_by_hand(legacy, key=f"{NAME}-i1", method="")
+        (link,) = driver.put_account(NAME, WANTED).links
+        restart(legacy)
+        assert legacy.world.connects(link)
+
+    def test_cipher_for_one_user_is_not_sold(self, case):
+        alone = shadowsocks("2022-blake3-chacha20-poly1305")
+        case.world.set(inbounds=[alone])
+        with pytest.raises(PanelRefused, match="no inbound to sell"):
+            case.connect(**EVERY).put_account(NAME, WANTED, is_new=True)
+        with pytest.raises(PanelRefused, match="many"):
+            case.connect(inbounds={"shadowsocks": [alone["tag"]]}).put_account(NAME, WANTED, is_new=True)
+        assert case.connect().inbounds() == {} and not ours(case)
+
+
 class TestLegacy:
     def test_create_costs_one_write_and_one_look(self, legacy):
         driver = legacy.connect()
@@ -365,7 +395,20 @@ class TestClients:
         assert clients.connect().put_account(NAME, WANTED, is_new=True).links
 
 
-def change_by_hand(case: Case, **changes: Any) -> None:
+def shadowsocks(method: str) -> dict[str, Any]:
+    settings = {"method": method, "password": "c2VydmVyLWtleS1vZi0xNg=="}
+    stream = {"network": "tcp", "security": "none"}
+    return {"id": 1, "remark": "SS", "port": 1080, "protocol": "shadowsocks", "tag": "inbound-1080",
+            "settings": settings, "stream": stream}  # fmt: skip
+
+
+def restart(case: Case) -> None:
+    """Have the panel's core read its whole configuration, as it does every now and then."""
+    case.world.emu("POST", "snapshot")
+    case.world.emu("POST", "restore")
+
+
+def change_by_hand(case: Case, *, key: str = "", **changes: Any) -> None:
     """Change our client as its panel's owner would, on the panel's own page."""
     http, root = case.world.http, f"{case.world.address}/panel/api"
     (user,) = ours(case)
@@ -377,7 +420,7 @@ def change_by_hand(case: Case, **changes: Any) -> None:
         form = {"username": case.world.username, "password": case.world.password}
         http.post(f"{case.world.address}/login", data=form)
         body = {"id": 1, "settings": json.dumps({"clients": [client]})}
-        answer = http.post(f"{root}/inbounds/updateClient/{user['uuid']}", json=body)
+        answer = http.post(f"{root}/inbounds/updateClient/{key or user['uuid']}", json=body)
     assert answer.json()["success"], answer.text
 
 

@@ -18,7 +18,7 @@ LIVE = ("active", "limited")
 LATEST_END_MS = 4_102_444_800_000
 # What a read-back must show of what was written, and what else is a reason to write.
 VERIFIED = ("id", "password", "subId", "enable", "expiryTime", "totalGB")
-COMPARED = (*VERIFIED, "limitIp")
+COMPARED = (*VERIFIED, "limitIp", "method")
 # The key by which each protocol lets a client in.
 NEEDED = {"vless": "id", "vmess": "id", "trojan": "password", "shadowsocks": "password"}
 

@@ -301,9 +301,20 @@ def _record(shown: Any, row: Any) -> Record:
 
 
 def _writable(client: Mapping[str, Any]) -> Client:
-    """Put the key under the name it is written by; the number of the row is the panel's own."""
+    """Put fields under the names and in the forms they are written in.
+
+    The number of the row is the panel's own; what is read as `uuid` is written as `id`. Lists and objects are
+    read as texts, and written so the panel refuses the whole record: an empty one is left out, which means
+    the same, and WireGuard's addresses are put into a list.
+    """
     uuid = client.get("uuid") or (client.get("id") if isinstance(client.get("id"), str) else "")
-    kept = {name: value for name, value in client.items() if name not in ("uuid", "inboundIds", "traffic")}
+    kept = {
+        name: value
+        for name, value in client.items()
+        if name not in ("uuid", "inboundIds", "traffic") and value not in ("", None)
+    }
+    if isinstance(addresses := kept.get("allowedIPs"), str):
+        kept["allowedIPs"] = [each.strip() for each in addresses.split(",") if each.strip()]
     return {**kept, "id": uuid or ""}
 
 

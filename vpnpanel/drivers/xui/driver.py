@@ -17,7 +17,6 @@ from vpnpanel.drivers.base import (
 from vpnpanel.drivers.xui.api import XuiApi
 from vpnpanel.drivers.xui.clients import ClientsDialect
 from vpnpanel.drivers.xui.envelope import RouteMissing
-from vpnpanel.drivers.xui.inbounds import KEY_FIELDS
 from vpnpanel.drivers.xui.known import known_of
 from vpnpanel.drivers.xui.legacy import LegacyDialect
 from vpnpanel.errors import AccountFailed, PanelDown, PanelError, PanelRefused
@@ -49,7 +48,7 @@ class XuiDriver(PanelDriver, ListsInbounds, RotatesKeys):
     def inbounds(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for inbound in self._run(lambda dialect: dialect.inbounds()):
-            if inbound.protocol in KEY_FIELDS:
+            if inbound.is_for_many:
                 found.setdefault(inbound.protocol, []).append(inbound.tag)
         return found
 

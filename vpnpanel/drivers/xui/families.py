@@ -103,15 +103,14 @@ def wanted_clients(family: Family, desired: Desired, sold: list[Inbound]) -> Ite
     members = [family.on(each.id) for each in sold]
     used = [Part(each.client, each.row).used if each else 0 for each in members]
     for inbound, member, spent, share in zip(sold, members, used, share_limits(limit, used), strict=True):
-        own_keys = _keys(inbound, desired.credentials)
+        own = terms(desired, spent, share) | _cipher(inbound) | _keys(inbound, desired.credentials)
         if member is not None:
             # Everything the panel keeps of a client goes back with it: what is left out is lost.
-            yield inbound, member, {**member.client, **terms(desired, spent, share), **own_keys}
+            yield inbound, member, member.client | own
         elif desired.is_enabled:
-            own_keys = own_keys or _keys(inbound, Credentials.fresh())
+            some_keys = _keys(inbound, Credentials.fresh())
             flow = {"flow": VISION if inbound.carries_flow else ""}
-            new = fresh_client(email_on(family.name, inbound)) | own_keys | flow
-            yield inbound, None, new | terms(desired, spent, share)
+            yield inbound, None, fresh_client(email_on(family.name, inbound)) | some_keys | flow | own
     for member in others:
         yield member.inbound, member, {**member.client, "enable": False}
 
@@ -136,6 +135,16 @@ def observe_family(family: Family, sold_ids: frozenset[int] | None, writer: Link
 
 def _keys(inbound: Inbound, credentials: Credentials | None) -> Client:
     return keys(credentials, [inbound.protocol], inbound.key_bytes) if credentials else {}
+
+
+def _cipher(inbound: Inbound) -> Client:
+    """Xray wants the older ciphers named with each client and those of 2022 with none; else it never starts.
+
+    Only panels from version 3 on see to that themselves.
+    """
+    if inbound.protocol != "shadowsocks":
+        return {}
+    return {"method": "" if inbound.key_bytes else inbound.cipher}
 
 
 def _is_ours(inbound: Inbound, client: Client, desired: Desired) -> bool:

@@ -60,12 +60,21 @@ class Inbound:
         )
 
     @property
+    def cipher(self) -> str:
+        """The cipher of Shadowsocks; empty for all others."""
+        return str(self.settings.get("method") or "") if self.protocol == "shadowsocks" else ""
+
+    @property
     def key_bytes(self) -> int:
         """How long a client's key must be where the cipher asks for that; 0 where any text will do."""
-        method = str(self.settings.get("method") or "")
-        if self.protocol != "shadowsocks" or not method.startswith("2022-"):
+        if not self.cipher.startswith("2022-"):
             return 0
-        return 16 if "aes-128" in method else 32
+        return 16 if "aes-128" in self.cipher else 32
+
+    @property
+    def is_for_many(self) -> bool:
+        """Whether it can have clients: with one of the ciphers of 2022 Xray takes a single user alone."""
+        return self.protocol in KEY_FIELDS and not (self.key_bytes and "aes" not in self.cipher)
 
     def key_of(self, client: Mapping[str, Any]) -> str:
         """Return what names the client in a legacy panel's addresses."""
@@ -109,7 +118,7 @@ def to_sell(inbounds: Iterable[Inbound], chosen: Mapping[str, list[str]]) -> lis
 
     Raises PanelRefused if there is none, or if one that was chosen is not there.
     """
-    fit = [each for each in inbounds if each.protocol in KEY_FIELDS]
+    fit = [each for each in inbounds if each.is_for_many]
     named = {(protocol, tag) for protocol, tags in chosen.items() for tag in tags}
     if not named:
         sold = [each for each in fit if each.is_enabled]
@@ -117,7 +126,7 @@ def to_sell(inbounds: Iterable[Inbound], chosen: Mapping[str, list[str]]) -> lis
         sold = [each for each in fit if (each.protocol, each.tag) in named]
         if missing := sorted(named - {(each.protocol, each.tag) for each in sold}):
             protocol, tag = missing[0]
-            raise PanelRefused(f"the panel has no {protocol} inbound {tag!r}")
+            raise PanelRefused(f"the panel has no {protocol} inbound {tag!r}, or none that many can use")
     if not sold:
         raise PanelRefused("the panel has no inbound to sell")
     return sold

@@ -176,13 +176,15 @@ def _user(inbound: Inbound, client: Client) -> str:
             return _uuid(client)
         case "trojan":
             return quote(str(client.get("password") or ""), safe="")
-    keys = [str(client.get("password") or "")]
-    if not keys[0]:
+    key = str(client.get("password") or "")
+    if not key:
         return ""
-    if inbound.key_bytes:
-        keys.insert(0, str(inbound.settings.get("password") or ""))
-    text = ":".join([str(inbound.settings.get("method") or ""), *keys])
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    if (
+        inbound.key_bytes
+    ):  # SIP022: the ciphers of 2022 stand in plain, with the server's key before one's own
+        parts = [inbound.cipher, str(inbound.settings.get("password") or ""), key]
+        return ":".join(quote(part, safe="") for part in parts)
+    return base64.urlsafe_b64encode(f"{inbound.cipher}:{key}".encode()).decode().rstrip("=")
 
 
 def _uuid(client: Client) -> str:
@@ -261,13 +263,13 @@ def _tcp(own: Mapping[str, Any]) -> Fields:
 
 
 def _tls(own: Mapping[str, Any]) -> Fields:
+    """Never `allowInsecure`: with it newer cores refuse the whole configuration."""
     settings = _part(own, "settings")
     alpn = own.get("alpn")
     return {
         "sni": _text(own, "serverName"),
         "fp": _text(settings, "fingerprint"),
         "alpn": ",".join(str(each) for each in alpn) if isinstance(alpn, list) else "",
-        "allowInsecure": "1" if settings.get("allowInsecure") else "",
     }
 
 
