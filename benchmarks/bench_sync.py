@@ -108,7 +108,7 @@ def sync_once(panel: Any) -> dict[str, float]:
     """Run one full sync to its end; return its time by the clock, our processor's and the database's."""
     from core import jobs
     from core.models import Job
-    from vpnpanel import sync
+    from vpnpanel.services import sync
 
     job = jobs.start(sync.KIND, subject=str(panel.pk), asked_by="benchmark")
     began, cpu, server = time.perf_counter(), time.process_time(), server_cpu_seconds(SERVER)
@@ -132,8 +132,8 @@ def measure(total: int, panel_url: str) -> dict[str, dict[str, float]]:
     import django
 
     django.setup()
-    from vpnpanel import sync
     from vpnpanel.models import Panel
+    from vpnpanel.services import sync
 
     panel = fill(total)
     if panel_url:

@@ -18,16 +18,17 @@ from core.badges import badge
 from core.models import Job
 from core.nudges import nudge
 from core.staff import HistoryAdmin, KeptAdmin, StaffAdmin, column, link_to, page_of, size
-from vpnpanel import checkup, guard, services, sync, sync_admin  # noqa: F401 (registers its own)
+from vpnpanel import services, sync_admin  # noqa: F401 (registers its own)
 from vpnpanel.guard import words
 from vpnpanel.models import LATE_AFTER, NO_ROOM, Access, Panel, PanelAccount, PanelGroup, SyncRun
 from vpnpanel.moves_admin import MOVE_AWAY
 from vpnpanel.panel_form import FIELDSETS, SECRETS, PanelForm
+from vpnpanel.services import checkups, guard, sync
 
 PLACEMENTS = {"joining": "info", "serving": "success", "leaving": "warning", "gone": "default"}
 STATES = {"open": "success", "closed": "info", "draining": "warning", "lost": "danger", "off": "default"}
 # The last two are a later room's, which knows customers and plans.
-PANEL_JOBS = (checkup.KIND, sync.KIND, guard.KIND, "panel_adopt", "panel_adopt_preview")
+PANEL_JOBS = (checkups.KIND, sync.KIND, guard.KIND, "panel_adopt", "panel_adopt_preview")
 GUARDS = {"untested": "info", "passed": "success", "failed": "danger"}
 
 
@@ -64,7 +65,7 @@ PANEL_ACTS = (
         title=_("Check now"),
         about=_("Ask the panel who it is and whether our administrator gets in."),
         permission="vpnpanel.change_panel",
-        run=lambda panel, values, actor: start_job(checkup.KIND, panel, actor),
+        run=lambda panel, values, actor: start_job(checkups.KIND, panel, actor),
         icon="network_check",
         is_harmless=True,
     ),
@@ -145,7 +146,7 @@ class PanelAdmin(KeptAdmin):
         action = "panel.changed" if change else "panel.added"
         data = {"fields": form.changed_names, "name": obj.name}
         note(None, action, actor=actor, subject=f"panel:{obj.pk}", data=data)
-        start_job(checkup.KIND, obj, actor)
+        start_job(checkups.KIND, obj, actor)
         guard.start(obj, asked_by=actor)
 
     def change_view(

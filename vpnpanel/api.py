@@ -13,8 +13,8 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from vpnpanel import pointers
 from vpnpanel.models import Panel
+from vpnpanel.services import pointers
 
 log = logging.getLogger(__name__)
 

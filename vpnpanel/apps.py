@@ -8,10 +8,10 @@ class VpnpanelConfig(AppConfig):
 
     def ready(self) -> None:
         from core import jobs, retention
-        from vpnpanel import checkup, findings, guard, outages, strays, sync, usage
         from vpnpanel.messages import register_kinds
+        from vpnpanel.services import checkups, findings, guard, outages, strays, sync, usage
 
-        jobs.register(checkup.KIND, checkup.step)
+        jobs.register(checkups.KIND, checkups.step)
         jobs.register(sync.KIND, sync.step)
         jobs.register(guard.KIND, guard.step)
         jobs.register(strays.KIND, strays.step)

@@ -4,8 +4,6 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from threading import Lock
 
 from core import clock
@@ -13,20 +11,10 @@ from vpnpanel.connections import driver_for
 from vpnpanel.drivers.base import Desired, Observed, PanelDriver, RotatesKeys
 from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelError, PanelRefused
 from vpnpanel.models import Panel
-from vpnpanel.outages import look
-from vpnpanel.placement import Plan, Work
+from vpnpanel.plans import Plan, Result, Work
+from vpnpanel.probing import look
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Result:
-    """How one call ended: what the panel shows (None: no such account), or the error; and when."""
-
-    work: Work
-    at: datetime
-    observed: Observed | None = None
-    error: PanelError | None = None
 
 
 class Drivers:

@@ -2,16 +2,10 @@
 
 from dataclasses import dataclass
 
-from core.jobs import Step
-from core.models import Job
-from core.services import require_installation
 from vpnpanel.connections import ask
 from vpnpanel.drivers.base import Figures, ListsInbounds, PanelDriver
-from vpnpanel.errors import PanelDown, PanelError, PanelRefused
+from vpnpanel.errors import PanelRefused
 from vpnpanel.models import Panel
-from vpnpanel.outages import keep_figures, mark_down, mark_up
-
-KIND = "panel_check"
 
 
 @dataclass(frozen=True)
@@ -38,23 +32,3 @@ def _check(panel: Panel, driver: PanelDriver) -> Checkup:
         protocol, tag = missing[0]
         raise PanelRefused(f"the panel has no {protocol} inbound {tag!r}")
     return Checkup(figures, found)
-
-
-def step(job: Job) -> Step:
-    """Check one panel as a job, and note down whether it answers. Raises what is wrong with it, for good."""
-    require_installation()
-    panel = Panel.objects.get(pk=int(job.subject))
-    try:
-        found = check(panel)
-    except PanelError as failed:
-        if isinstance(failed, PanelDown):
-            mark_down(panel.pk, str(failed))
-        raise PanelRefused(str(failed)) from failed
-    mark_up(panel)
-    keep_figures(panel, found.figures)
-    result = {
-        "version": found.figures.version,
-        "accounts": found.figures.accounts,
-        "inbounds": found.inbounds,
-    }
-    return Step(cursor=None, done=1, total=1, is_last=True, result=result)

@@ -6,12 +6,7 @@ from datetime import datetime
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from core import clock
 from vpnpanel.models import Access, Panel, PanelAccount
-from vpnpanel.moving import note_left
-
-# A full panel is skipped; so many races for its last place are lost before the access waits for its next try.
-MOST_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -51,33 +46,6 @@ def in_order(homes: Iterable[Home], *, location: str, without: Collection[int]) 
     return sorted(
         fitting, key=lambda home: (bool(location) and home.location != location, home.fullness, home.pk)
     )
-
-
-def take_place(homes: Iterable[Home]) -> Panel | None:
-    """Take a place on the first of these panels that still has one; None if none has.
-
-    Asked again under the row's lock, so that no race fills a panel above its capacity.
-    """
-    for home in list(homes)[:MOST_TRIES]:
-        if selling().filter(pk=home.pk).update(load=F("load") + 1):
-            return Panel.objects.get(pk=home.pk)
-    return None
-
-
-def take_place_at(panel_id: int) -> Panel | None:
-    """Take a place on a panel that staff chose; None if it does not serve, does not answer or is full."""
-    has_room = Q(capacity=0) | Q(load__lt=F("capacity"))
-    serving = Panel.objects.filter(has_room, pk=panel_id, state__in=Panel.SERVING, is_up=True)
-    return Panel.objects.get(pk=panel_id) if serving.update(load=F("load") + 1) else None
-
-
-def give_up_place(account: PanelAccount) -> None:
-    """Mark the account as leaving, and free its place; a move that waited for this is over."""
-    account.placement = PanelAccount.Placement.LEAVING
-    account.leaving_at = clock.now()
-    account.save(update_fields=["placement", "leaving_at"])
-    Panel.objects.filter(pk=account.panel_id, load__gt=0).update(load=F("load") - 1)
-    note_left(account)
 
 
 def is_elsewhere(access: Access, account: PanelAccount) -> bool:

@@ -10,18 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 
 from core import clock
-from core.rows import update_each
-from vpnpanel import findings, usage
 from vpnpanel.drivers.base import Observed
-from vpnpanel.findings import Found
-from vpnpanel.models import Access, Panel, PanelAccount, SyncFinding, SyncRun
-from vpnpanel.observation import FIELDS, TRAFFIC, take_in
+from vpnpanel.models import Access, Panel, PanelAccount, SyncFinding
+from vpnpanel.observation import FIELDS, TRAFFIC, take_in, used_in_all
 from vpnpanel.ownership import Wish, differences, is_own_arithmetic
-from vpnpanel.placement import used_in_all
 
 Kind = SyncFinding.Kind
 Placement = PanelAccount.Placement
@@ -34,21 +29,6 @@ READ = tuple(
         "panel_count",
     )
 )  # fmt: skip
-
-
-@dataclass
-class Piece:
-    """What a piece of a page told.
-
-    `own`: names that are ours; `repairs`: accesses to bring in line; `relimited`: accounts whose limit is to
-    follow what was used elsewhere; `returned`: how many came back after their removal.
-    """
-
-    own: set[str] = field(default_factory=set)
-    repairs: list[int] = field(default_factory=list)
-    relimited: list[PanelAccount] = field(default_factory=list)
-    found: Found = field(default_factory=Found)
-    returned: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,33 +49,6 @@ class Look:
     changed: list[PanelAccount] = field(default_factory=list)
     moved: list[PanelAccount] = field(default_factory=list)
     growth: Counter[int] = field(default_factory=Counter)
-
-
-@transaction.atomic
-def take_piece(panel: Panel, run: SyncRun, shown: dict[str, Observed], began_at: datetime) -> Piece:
-    """Write down what a panel shows by name, and tell what differs from what is wanted.
-
-    What the reconciler saw after the page was asked for is newer and stays.
-    """
-    rows = list(rows_shown(panel, shown).select_for_update(of=("self",), no_key=True))
-    piece = Piece(own={row.name for row in rows})
-    older = [row for row in rows if row.observed_at is None or row.observed_at < began_at]
-    seen = look(panel, older, shown)
-    differing = seen.differing
-    update_each(seen.changed, FIELDS)
-    update_each(seen.moved, sorted(TRAFFIC))
-    usage.note_growth(seen.growth, at=began_at)
-    PanelAccount.objects.filter(pk__in=[row.pk for row in older]).update(observed_at=began_at)
-    # A panel that holds nothing any more may still show what was left as it is.
-    asked = older if panel.holds_changes else [each.account for each in differing if each.is_own]
-    before = findings.standing(asked)
-    differ = {each.account.pk for each in differing}
-    piece.found.settled = [key for key in before if key not in differ]
-    for each in differing:
-        if is_due(each.account.access, began_at):
-            _sort(each, run, before.get(each.account.pk), piece)
-    piece.repairs += piece.found.repairs
-    return piece
 
 
 def rows_shown(panel: Panel, shown: Iterable[str]) -> "QuerySet[PanelAccount]":
@@ -132,20 +85,3 @@ def look(panel: Panel, rows: list[PanelAccount], shown: dict[str, Observed]) -> 
 def is_due(access: Access, began_at: datetime) -> bool:
     """Tell whether the panel should show by now what the access wants; before, a difference means nothing."""
     return not access.is_dirty and access.changed_at < began_at
-
-
-def _sort(each: Difference, run: SyncRun, before: SyncFinding | None, piece: Piece) -> None:
-    """Tell repairs, what is held, and our own arithmetic apart."""
-    account = each.account
-    if each.is_own and before is None:
-        if account.is_live:
-            piece.relimited.append(account)
-        else:
-            piece.repairs.append(account.access_id)
-        return
-    finding = SyncFinding(
-        run=run, panel=run.panel, access_id=account.access_id, account=account,
-        name=account.name, kind=each.kind, details=each.details,
-    )  # fmt: skip
-    piece.returned += each.kind == Kind.RETURNED
-    findings.judge(piece.found, finding, before)

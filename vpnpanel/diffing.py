@@ -10,8 +10,8 @@ from core.models import Installation
 from vpnpanel.comparing import is_due, look, rows_shown
 from vpnpanel.connections import driver_for
 from vpnpanel.models import Panel, SyncFinding
-from vpnpanel.strays import looks_ours
-from vpnpanel.sync import wanted_on
+from vpnpanel.services.strays import looks_ours
+from vpnpanel.services.sync import wanted_on
 
 Kind = SyncFinding.Kind
 

@@ -11,11 +11,11 @@ from django.utils.translation import ngettext
 
 from core.acts import Act, ActForm, Change
 from core.staff import HistoryAdmin, column, link_to, page_of
-from vpnpanel import moves
 from vpnpanel.errors import CannotMove
 from vpnpanel.models import MOST_IN_FLIGHT, Move, MoveItem, Panel
 from vpnpanel.panel_form import SECRETS as PANEL_SECRETS
 from vpnpanel.previews import preview
+from vpnpanel.services import moves
 
 TONES = {
     "running": "info",

@@ -1,5 +1,7 @@
 """What a look at a panel changes in our picture of an account, and the limit to set there."""
 
+from django.db.models import Sum
+
 from vpnpanel.drivers.base import Observed
 from vpnpanel.models import Access, PanelAccount
 
@@ -58,3 +60,12 @@ def limit_on_panel(access: Access, account: PanelAccount, used_in_all: int) -> i
     if not access.traffic_limit:
         return 0
     return max(1, access.traffic_limit - used_in_all + account.counter)
+
+
+def used_in_all(accesses: list[Access]) -> dict[int, int]:
+    """Return the traffic of those accesses that have a limit, in bytes, over all accounts they ever had."""
+    limited = [access.pk for access in accesses if access.traffic_limit]
+    if not limited:
+        return {}
+    used = PanelAccount.objects.filter(access__in=limited).values("access").annotate(total=Sum("used_bytes"))
+    return {row["access"]: row["total"] for row in used.order_by()}

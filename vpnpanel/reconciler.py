@@ -25,10 +25,11 @@ from core import claims, clock
 from core.errors import LeaseLost
 from core.models import Installation
 from core.services import require_installation
-from vpnpanel.calls import Drivers, Result, carry_out, carry_out_one
+from vpnpanel.calls import Drivers, carry_out, carry_out_one
 from vpnpanel.models import Access, Panel, PanelAccount
-from vpnpanel.placement import Plan, make_plan
-from vpnpanel.recording import finish, note_progress
+from vpnpanel.plans import Plan, Result
+from vpnpanel.services.placement import make_plan
+from vpnpanel.services.recording import finish, note_progress
 from vpnpanel.writers import WAIT_SECONDS, Writers, reserve
 
 log = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from core.acts import Act, ActForm, Change
 from core.staff import HistoryAdmin, column, link_to, page_of
-from vpnpanel import findings, strays
 from vpnpanel.models import Access, Panel, StrayAccount, SyncFinding, SyncRun
+from vpnpanel.services import findings, strays
 from vpnpanel.wording import difference_words, field_word, value_word
 
 BREAK = mark_safe("<br>")

@@ -3,7 +3,8 @@
 from celery import shared_task
 
 from core.turns import at_most
-from vpnpanel import guard, moves, outages, pointers, reconciler, services, spreading, sync
+from vpnpanel import reconciler, services
+from vpnpanel.services import guard, moves, outages, pointers, spreading, sync
 
 
 @shared_task

@@ -18,7 +18,7 @@ from core.services import drop_lease, hold_lease
 from vpnpanel import drivers
 from vpnpanel.errors import PanelDown
 from vpnpanel.models import Panel
-from vpnpanel.placement import Plan
+from vpnpanel.plans import Plan
 
 log = logging.getLogger(__name__)
 

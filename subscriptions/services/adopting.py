@@ -21,8 +21,8 @@ from subscriptions.services.allowances import Allowance
 from subscriptions.services.state import note
 from subscriptions.services.terms import Terms, terms_of
 from subscriptions.tokens import fresh_token, hash_of
-from vpnpanel import adopting as panels
 from vpnpanel.models import Panel, PanelGroup
+from vpnpanel.services import adopting as panels
 
 # With a word before it any number is an id; a number alone might be a phone's, which is longer.
 WORDED = re.compile(r"(?:tg|telegram|тг|телеграм|id)[^\d\w]{0,3}(\d{5,13})(?!\d)", re.IGNORECASE)

@@ -9,8 +9,8 @@ from core.jobs import Step
 from core.models import Installation, Job
 from core.services import require_installation
 from subscriptions.services.adopting import Rules, Verdict, adopt, preview, rules_for
-from vpnpanel import adopting as panels
 from vpnpanel.models import Panel
+from vpnpanel.services import adopting as panels
 
 KIND = "panel_adopt"
 PREVIEW = "panel_adopt_preview"

@@ -6,8 +6,8 @@ from django.test.utils import CaptureQueriesContext
 from core import jobs
 from core.models import Job
 from tests.factories import make_panel
-from vpnpanel import guard
 from vpnpanel.models import Panel
+from vpnpanel.services import guard
 
 STEP = {"step": "create", "state": "failed", "seconds": 0.5, "said": "403 no", "mismatch": "", "values": {}}
 MISMATCH = {**STEP, "step": "links", "said": "", "mismatch": "no_links"}

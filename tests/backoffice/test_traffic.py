@@ -5,8 +5,8 @@ from django.urls import reverse
 
 from core import clock
 from tests.backoffice.conftest import allow
-from vpnpanel import usage
 from vpnpanel.models import PanelAccount
+from vpnpanel.services import usage
 
 pytestmark = pytest.mark.django_db
 GIB = 2**30

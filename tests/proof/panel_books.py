@@ -13,10 +13,9 @@ from core import clock, jobs
 from core.models import Job
 from subscriptions import services as subscriptions
 from subscriptions.models import Plan, Subscription
-from vpnpanel import guard
-from vpnpanel import sync as full_sync
 from vpnpanel.models import Panel, PanelAccount, SyncRun
-from vpnpanel.services import register_panel
+from vpnpanel.services import guard, register_panel
+from vpnpanel.services import sync as full_sync
 from vpnservice.demo.database import XUI, XUI_BASE_PATH
 
 # A plan that sells on so many panels at once; 0: on all there are.

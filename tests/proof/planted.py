@@ -56,7 +56,7 @@ def skip_the_lock() -> None:
 def name_after_the_call() -> None:
     """Choose a new name for an account at each try, instead of committing it before the first."""
     from core.models import Installation
-    from vpnpanel import placement
+    from vpnpanel.services import placement
 
     work = placement._work
 

@@ -10,8 +10,9 @@ from core.services import claim_installation, take_over_installation
 from notifications.models import OutboxMessage
 from subscriptions import services as subscriptions
 from tests.stories.buyers import Buyer, Place, bring_about, full_sync, keys_in, take_into_service
-from vpnpanel import outages, services
+from vpnpanel import services
 from vpnpanel.models import Access, Panel, PanelAccount
+from vpnpanel.services import outages
 
 KINDS = ("marzban", "xui_legacy", "xui_clients")
 GIB = 2**30

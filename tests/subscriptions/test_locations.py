@@ -11,9 +11,10 @@ from core import clock
 from subscriptions import services, status
 from subscriptions.errors import NoSuchSubscription, TooSoon
 from tests.factories import let_pass, make_customer, make_panel, make_subscription
-from vpnpanel import outages, reconciler
+from vpnpanel import reconciler
 from vpnpanel.errors import NoSuchLocation
 from vpnpanel.models import Access, Panel, PanelAccount
+from vpnpanel.services import outages
 
 
 @pytest.fixture

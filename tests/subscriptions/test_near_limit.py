@@ -8,9 +8,9 @@ from subscriptions import tasks
 from subscriptions.models import Subscription
 from subscriptions.services import nearing
 from tests.factories import make_panel, make_subscription
-from vpnpanel import near_limits, reconciler
+from vpnpanel import reconciler
 from vpnpanel.models import Access, Panel, PanelAccount
-from vpnpanel.services import used_bytes
+from vpnpanel.services import near_limits, used_bytes
 
 LIMIT = 1_000_000
 

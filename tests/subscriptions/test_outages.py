@@ -16,8 +16,8 @@ from subscriptions.errors import OutageSettled
 from subscriptions.models import Grant, Subscription, TakeBack
 from subscriptions.services.holds import ban_customer, disable
 from tests.factories import let_pass, make_customer, make_staff, make_subscription, serve
-from vpnpanel import outages
 from vpnpanel.models import Outage, Panel, PanelAccount, PanelGroup, PanelRules
+from vpnpanel.services import outages
 
 pytestmark = pytest.mark.django_db
 

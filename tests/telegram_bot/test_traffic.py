@@ -10,7 +10,7 @@ from core import clock
 from telegram_bot import chart, screens
 from telegram_bot.screens import Shown
 from tests.factories import make_customer, make_subscription
-from vpnpanel import usage
+from vpnpanel.services import usage
 
 LAST = date(2026, 3, 31)
 GIB = 2**30

@@ -9,8 +9,9 @@ import pytest
 from core import clock
 from notifications.models import OutboxMessage
 from tests.vpnpanel.wanted import change, want_access
-from vpnpanel import outages, reconciler
+from vpnpanel import reconciler
 from vpnpanel.models import Access, PanelAccount
+from vpnpanel.services import outages
 
 SEED = 20261122
 FAULTS = {"refuse": 0.08, "lost": 0.08, "duplicate": 0.1, "html": 0.04, "error": 0.04}

@@ -8,9 +8,10 @@ from accounts.models import AuditEvent
 from core import clock
 from tests.vpnpanel.syncing import as_owner, is_dirty, run_sync
 from tests.vpnpanel.wanted import account_of, change, want_access
-from vpnpanel import backlog, findings, reconciler, services, sync
+from vpnpanel import reconciler, services
 from vpnpanel.errors import NothingHeld
 from vpnpanel.models import Panel, SyncFinding, SyncRun
+from vpnpanel.services import backlog, findings, sync
 
 
 @pytest.fixture

@@ -13,13 +13,14 @@ from core.models import Job, Lease
 from tests.factories import make_panel, make_xui_panel
 from tests.vpnpanel.wanted import account_of, want_access
 from tests.world import XuiWorld
-from vpnpanel import guard, reconciler, sync, writers
+from vpnpanel import reconciler, writers
 from vpnpanel.connections import driver_for
 from vpnpanel.drivers.links import key_of
 from vpnpanel.drivers.versions import is_verified
 from vpnpanel.guard import words
 from vpnpanel.guard.examination import STEPS, Examination
 from vpnpanel.models import Panel, StrayAccount
+from vpnpanel.services import guard, sync
 
 pytestmark = pytest.mark.usefixtures("installation")
 

@@ -17,7 +17,7 @@ from vpnpanel import drivers, reconciler, services
 from vpnpanel.drivers.base import Credentials, Desired, PanelAddress
 from vpnpanel.drivers.links import key_of
 from vpnpanel.models import Access, Panel, PanelGroup
-from vpnpanel.recording import finish
+from vpnpanel.services.recording import finish
 
 pytestmark = pytest.mark.django_db
 NAME = "abc123_0123456789abcdef"

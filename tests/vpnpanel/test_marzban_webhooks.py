@@ -12,8 +12,9 @@ from core import clock
 from core.models import Job
 from tests.factories import make_panel
 from tests.vpnpanel.wanted import account_of, want_access
-from vpnpanel import pointers, reconciler
+from vpnpanel import reconciler
 from vpnpanel.models import Access, Panel, PanelAccount, SyncRun
+from vpnpanel.services import pointers
 
 pytestmark = pytest.mark.usefixtures("installation")
 SECRET = "the webhook's own secret"

@@ -9,9 +9,10 @@ from django.db import connections
 from core.services import claim_installation
 from tests.factories import make_panel
 from tests.vpnpanel.wanted import account_of, call, change, plan_for, want_access
-from vpnpanel import outages, reconciler, services, tasks
+from vpnpanel import reconciler, services, tasks
 from vpnpanel.models import Access
-from vpnpanel.recording import finish
+from vpnpanel.services import outages
+from vpnpanel.services.recording import finish
 
 
 @pytest.mark.parametrize("state", ["lost", "off"])

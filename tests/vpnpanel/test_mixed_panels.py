@@ -8,8 +8,9 @@ from core import clock
 from tests.factories import make_panel, make_xui_panel
 from tests.vpnpanel.wanted import account_of, change, want_access
 from tests.world import AnyPanelWorld
-from vpnpanel import moves, outages, reconciler, services, tasks
+from vpnpanel import reconciler, services, tasks
 from vpnpanel.models import Access, Panel, PanelAccount
+from vpnpanel.services import moves, outages
 
 SEED = 20261127
 GB = 2**30

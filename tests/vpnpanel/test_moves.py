@@ -14,11 +14,12 @@ from subscriptions import status
 from tests.factories import make_panel, make_staff, make_subscription
 from tests.vpnpanel.wanted import account_of, call, change, plan_for, want_access
 from tests.world import PanelWorld
-from vpnpanel import moves, outages, reconciler, services, tasks
+from vpnpanel import reconciler, services, tasks
 from vpnpanel.errors import CannotMove
 from vpnpanel.models import Access, Move, MoveItem, Panel, PanelAccount, PanelGroup
 from vpnpanel.previews import preview
-from vpnpanel.recording import finish
+from vpnpanel.services import moves, outages
+from vpnpanel.services.recording import finish
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ import time
 from notifications.models import OutboxMessage
 from tests.factories import make_panel
 from tests.vpnpanel.wanted import account_of, change, want_access
-from vpnpanel import outages, reconciler, services, tasks
+from vpnpanel import reconciler, services, tasks
 from vpnpanel.models import Access, PanelAccount
+from vpnpanel.services import outages
 
 
 def test_panel_down_for_an_hour_and_back_serves_everybody(panel, marzban):

@@ -7,10 +7,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.vpnpanel.wanted import account_of, want_access
-from vpnpanel import guard
 from vpnpanel.cli.frame import all_actions
 from vpnpanel.cli.progress import Progress
 from vpnpanel.models import Panel
+from vpnpanel.services import guard
 
 pytestmark = pytest.mark.usefixtures("installation")
 

@@ -15,7 +15,7 @@ from notifications.models import OutboxMessage
 from tests.vpnpanel.wanted import account_of, call, change, plan_for, want_access
 from vpnpanel import reconciler
 from vpnpanel.models import Access, PanelAccount
-from vpnpanel.recording import finish
+from vpnpanel.services.recording import finish
 
 
 def test_wanted_access_becomes_an_account_with_links_and_the_customer_is_told(panel, marzban):

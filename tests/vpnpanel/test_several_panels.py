@@ -13,8 +13,9 @@ from notifications.models import OutboxMessage
 from tests.factories import make_panel
 from tests.vpnpanel.wanted import change, want_access
 from tests.world import PanelWorld
-from vpnpanel import outages, reconciler, services, tasks
+from vpnpanel import reconciler, services, tasks
 from vpnpanel.models import NO_ROOM, Access, Panel, PanelAccount, PanelGroup
+from vpnpanel.services import outages
 
 
 def live_on(access: Access) -> set[str]:

@@ -6,9 +6,10 @@ from core import jobs
 from core.models import Job
 from tests.vpnpanel.syncing import run_sync
 from tests.vpnpanel.wanted import account_of, want_access
-from vpnpanel import reconciler, strays
+from vpnpanel import reconciler
 from vpnpanel.errors import NotForAdoption
 from vpnpanel.models import Panel, PanelAccount, StrayAccount
+from vpnpanel.services import strays
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ from core.models import Job
 from core.services import require_installation
 from tests.vpnpanel.syncing import as_owner, is_dirty, run_sync
 from tests.vpnpanel.wanted import account_of, call, change, plan_for, want_access
-from vpnpanel import reconciler, sync, tasks
+from vpnpanel import reconciler, tasks
 from vpnpanel.drivers.base import Observed, Page
 from vpnpanel.models import Access, PanelAccount, SyncRun
-from vpnpanel.recording import finish
+from vpnpanel.services import sync
+from vpnpanel.services.recording import finish
 
 
 @pytest.fixture

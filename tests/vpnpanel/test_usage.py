@@ -10,8 +10,9 @@ from core import clock, retention
 from tests.racing import at_once
 from tests.vpnpanel.test_sync import as_owner, make_accounts, run_sync
 from tests.vpnpanel.wanted import account_of, change, want_access
-from vpnpanel import reconciler, usage
+from vpnpanel import reconciler
 from vpnpanel.models import Access, AccessUsage
+from vpnpanel.services import usage
 
 NOON = datetime(2026, 3, 31, 12, tzinfo=UTC)
 

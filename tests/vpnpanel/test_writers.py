@@ -10,9 +10,10 @@ from core.models import Lease
 from tests.factories import make_customer, make_panel, make_xui_panel
 from tests.racing import at_once
 from tests.vpnpanel.wanted import account_of, want_access
-from vpnpanel import backlog, reconciler, writers
+from vpnpanel import reconciler, writers
 from vpnpanel.errors import PanelDown
 from vpnpanel.models import Access, Panel
+from vpnpanel.services import backlog
 from vpnpanel.writers import Writers, sole_writer
 
 

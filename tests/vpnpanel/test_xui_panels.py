@@ -9,9 +9,10 @@ from core import clock, jobs
 from core.models import Job
 from tests.factories import make_xui_panel
 from tests.vpnpanel.wanted import account_of, change, want_access
-from vpnpanel import outages, reconciler, services
+from vpnpanel import reconciler, services
 from vpnpanel.errors import PanelDown, PanelUnfit
 from vpnpanel.models import Panel, PanelAccount, PanelGroup, SyncRun, normal_address
+from vpnpanel.services import outages
 
 GB = 2**30
 

@@ -10,9 +10,10 @@ from core import claims, clock
 from core.services import require_installation
 from tests.factories import make_customer
 from vpnpanel import services
-from vpnpanel.calls import Drivers, Result, carry_out
+from vpnpanel.calls import Drivers, carry_out
 from vpnpanel.models import Access, PanelAccount, PanelGroup
-from vpnpanel.placement import Plan, make_plan
+from vpnpanel.plans import Plan, Result
+from vpnpanel.services.placement import make_plan
 
 
 def want_access(

@@ -4,10 +4,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from core.models import Job
-from vpnpanel import guard
 from vpnpanel.cli.frame import Console, Exit, panels_named, run_job, take_names
 from vpnpanel.guard import words
 from vpnpanel.models import Panel
+from vpnpanel.services import guard
 
 HELP = "test whether panels do what the shop asks of them; one that fails is closed for sale"
 SIGNS = {"passed": "ok", "failed": "FAILED", "skipped": "-"}

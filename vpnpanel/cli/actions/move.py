@@ -5,10 +5,10 @@ from argparse import ArgumentParser
 from dataclasses import asdict
 from typing import Any
 
-from vpnpanel import moves
 from vpnpanel.cli.frame import ACTOR, OTHER_WORKER_SECONDS, Console, Exit, panels_named
 from vpnpanel.models import MOST_IN_FLIGHT, Move, Panel
 from vpnpanel.previews import Preview, preview
+from vpnpanel.services import moves
 
 HELP = "move the customers of a panel to another; each keeps the old server until the new one works"
 STEP_SECONDS = 2.0

@@ -4,9 +4,9 @@ from argparse import ArgumentParser
 from typing import Any
 
 from core.models import Job
-from vpnpanel import sync
 from vpnpanel.cli.frame import Console, Exit, panels_named, run_job, take_names
 from vpnpanel.models import Panel
+from vpnpanel.services import sync
 
 HELP = "read every account of panels and mark what differs"
 

@@ -21,12 +21,12 @@ from core.bursts import BurstNudge
 from core.models import Installation
 from core.nudges import nudge
 from core.services import require_installation
-from vpnpanel import sync
 from vpnpanel.connections import driver_for
 from vpnpanel.drivers.base import Observed, Page, PanelDriver
 from vpnpanel.errors import AccountMissing, PanelDown, PanelError
 from vpnpanel.models import Panel, PanelAccount, SyncRun
-from vpnpanel.sync import Tally
+from vpnpanel.services import sync
+from vpnpanel.services.sync import Tally
 
 log = logging.getLogger(__name__)
 

@@ -8,14 +8,14 @@ from django.db import transaction
 
 from core import claims, clock
 from notifications.services import tell
-from vpnpanel import findings, usage
-from vpnpanel.calls import Result
-from vpnpanel.choosing import can_be_left, give_up_place
+from vpnpanel.choosing import can_be_left
 from vpnpanel.errors import PanelDown
 from vpnpanel.models import Access, PanelAccount
 from vpnpanel.observation import FIELDS, MISSING, take_in
-from vpnpanel.outages import mark_down
-from vpnpanel.placement import Plan
+from vpnpanel.plans import Plan, Result
+from vpnpanel.services import findings, usage
+from vpnpanel.services.outages import mark_down
+from vpnpanel.services.places import give_up_place
 
 log = logging.getLogger(__name__)
 

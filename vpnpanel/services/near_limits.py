@@ -18,14 +18,13 @@ from django.db import transaction
 from core import clock
 from core.rows import update_each
 from core.services import require_installation
-from vpnpanel import backlog, usage
 from vpnpanel.connections import driver_for
 from vpnpanel.drivers.base import Observed, PanelDriver
 from vpnpanel.errors import AccountMissing, PanelError
 from vpnpanel.models import Access, Panel, PanelAccount
-from vpnpanel.observation import limit_on_panel, take_in_traffic
+from vpnpanel.observation import limit_on_panel, take_in_traffic, used_in_all
 from vpnpanel.ownership import is_near
-from vpnpanel.placement import used_in_all
+from vpnpanel.services import backlog, usage
 
 log = logging.getLogger(__name__)
 

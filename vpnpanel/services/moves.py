@@ -16,12 +16,12 @@ from accounts.services import note
 from core import clock
 from core.nudges import nudge
 from core.services import require_installation
-from vpnpanel import backlog
 from vpnpanel.choosing import selling
 from vpnpanel.errors import CannotMove
 from vpnpanel.models import MOST_IN_FLIGHT, Move, MoveItem, Panel
 from vpnpanel.previews import fitting_on, preview, problem_of
 from vpnpanel.reconciler import reconcile_due
+from vpnpanel.services import backlog
 
 WORK = "vpnpanel.tasks.work_moves"
 BUDGET_SECONDS = 20.0

@@ -20,7 +20,7 @@ from vpnpanel.guard.examination import is_of_a_test
 from vpnpanel.models import NAME_LENGTH, Access, Panel, PanelAccount, PanelGroup, StrayAccount
 from vpnpanel.observation import take_in
 from vpnpanel.ownership import Wish, differences
-from vpnpanel.placement import ended_before
+from vpnpanel.services.placement import ended_before
 
 # How another installation of this system names its accounts, and notes them.
 NAME_OF_A_SHOP = re.compile(r"[0-9a-f]{6}_[a-z2-7]{16}")

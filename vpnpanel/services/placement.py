@@ -10,25 +10,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Sum
 
 from core import clock
 from core.errors import LeaseLost
 from core.models import Installation, RetentionRule
-from vpnpanel.choosing import (
-    Home,
-    can_be_left,
-    give_up_place,
-    homes_of,
-    in_order,
-    is_elsewhere,
-    take_place,
-    take_place_at,
-)
+from vpnpanel.choosing import Home, can_be_left, homes_of, in_order, is_elsewhere
 from vpnpanel.drivers.base import Credentials, Desired
 from vpnpanel.models import NO_ROOM, Access, MoveItem, Panel, PanelAccount
-from vpnpanel.moving import note_new_home, open_item
-from vpnpanel.observation import limit_on_panel
+from vpnpanel.observation import limit_on_panel, used_in_all
+from vpnpanel.plans import Plan, Work
+from vpnpanel.services.moving import note_new_home, open_item
+from vpnpanel.services.places import give_up_place, take_place, take_place_at
 
 Placement = PanelAccount.Placement
 
@@ -36,35 +28,6 @@ NAME_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 NAME_LENGTH = 16  # 80 bits: nobody guesses another customer's account
 KEPT_DAYS = 30
 KEPT_RULE = "panel accounts after the end"
-
-
-@dataclass(frozen=True)
-class Work:
-    """One call to make: bring the account to `desired`, or remove it where that is None.
-
-    `rotates`: the account is to have the keys of `desired.credentials`, and no others any more.
-    """
-
-    account: PanelAccount
-    desired: Desired | None
-    rotates: bool = False
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to do for an access. `access` is as read at the time `at`, its generation included.
-
-    `trouble` says why something wanted cannot be done now; empty if nothing stands in the way.
-    `is_partial`: panels that are busy were left out, their turn comes. `outgoing` leave once `staying` work.
-    """
-
-    access: Access
-    at: datetime
-    works: tuple[Work, ...]
-    trouble: str
-    is_partial: bool = False
-    staying: tuple[PanelAccount, ...] = ()
-    outgoing: tuple[PanelAccount, ...] = ()
 
 
 @dataclass
@@ -270,12 +233,3 @@ def _make_keys(access: Access, account: PanelAccount) -> None:
     account.credentials = Credentials.fresh().written
     account.credentials_epoch = access.key_epoch
     account.save(update_fields=["credentials", "credentials_epoch"])
-
-
-def used_in_all(accesses: list[Access]) -> dict[int, int]:
-    """Return the traffic of those accesses that have a limit, in bytes, over all accounts they ever had."""
-    limited = [access.pk for access in accesses if access.traffic_limit]
-    if not limited:
-        return {}
-    used = PanelAccount.objects.filter(access__in=limited).values("access").annotate(total=Sum("used_bytes"))
-    return {row["access"]: row["total"] for row in used.order_by()}

@@ -18,12 +18,12 @@ from core.jobs import Step
 from core.models import Installation, Job
 from core.nudges import nudge
 from core.services import require_installation
-from vpnpanel import backlog
 from vpnpanel.connections import driver_for
 from vpnpanel.drivers.base import Observed
 from vpnpanel.errors import NotForAdoption, PanelError, PanelRefused
 from vpnpanel.guard.examination import is_of_a_test
 from vpnpanel.models import NAME_LENGTH, Access, Panel, PanelAccount, StrayAccount, SyncFinding, SyncRun
+from vpnpanel.services import backlog
 from vpnpanel.writers import sole_writer
 
 KIND = "panel_remove_stray"

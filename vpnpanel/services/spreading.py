@@ -8,9 +8,9 @@ from django.db.models.functions import Coalesce
 
 from core import clock
 from core.services import require_installation
-from vpnpanel import backlog
 from vpnpanel.choosing import selling
 from vpnpanel.models import Access, Panel, PanelAccount
+from vpnpanel.services import backlog
 
 MOST_AT_ONCE = 500
 

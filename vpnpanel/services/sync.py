@@ -18,13 +18,13 @@ from core.jobs import Step
 from core.models import Installation, Job
 from core.retention import BATCH, delete_in_batches
 from core.services import require_installation
-from vpnpanel import backlog, findings, strays
-from vpnpanel.comparing import Piece, take_piece
 from vpnpanel.connections import driver_for
 from vpnpanel.drivers.base import Observed, Page
 from vpnpanel.errors import PanelError, PanelRefused
-from vpnpanel.findings import Found
 from vpnpanel.models import Access, Panel, PanelAccount, SyncFinding, SyncRun
+from vpnpanel.services import backlog, findings, strays
+from vpnpanel.services.findings import Found
+from vpnpanel.services.pieces import Piece, take_piece
 
 KIND = "panel_sync"
 # A step ends before the job's lease does, though its last page may take the driver's whole time-out.

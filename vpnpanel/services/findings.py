@@ -17,9 +17,9 @@ from accounts.services import note
 from core import clock
 from core.nudges import nudge
 from core.retention import BATCH, delete_in_batches
-from vpnpanel import backlog
 from vpnpanel.errors import NothingHeld
 from vpnpanel.models import Panel, PanelAccount, SyncFinding
+from vpnpanel.services import backlog
 
 Kind, State = SyncFinding.Kind, SyncFinding.State
 Placement = PanelAccount.Placement

@@ -1,0 +1,47 @@
+"""What is to be done on panels for one access, and how each call of it ended."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from vpnpanel.drivers.base import Desired, Observed
+from vpnpanel.errors import PanelError
+from vpnpanel.models import Access, PanelAccount
+
+
+@dataclass(frozen=True)
+class Work:
+    """One call to make: bring the account to `desired`, or remove it where that is None.
+
+    `rotates`: the account is to have the keys of `desired.credentials`, and no others any more.
+    """
+
+    account: PanelAccount
+    desired: Desired | None
+    rotates: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do for an access. `access` is as read at the time `at`, its generation included.
+
+    `trouble` says why something wanted cannot be done now; empty if nothing stands in the way.
+    `is_partial`: panels that are busy were left out, their turn comes. `outgoing` leave once `staying` work.
+    """
+
+    access: Access
+    at: datetime
+    works: tuple[Work, ...]
+    trouble: str
+    is_partial: bool = False
+    staying: tuple[PanelAccount, ...] = ()
+    outgoing: tuple[PanelAccount, ...] = ()
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one call ended: what the panel shows (None: no such account), or the error; and when."""
+
+    work: Work
+    at: datetime
+    observed: Observed | None = None
+    error: PanelError | None = None

@@ -1,0 +1,43 @@
+"""Asking panels whether they are there."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from vpnpanel.connections import ask
+from vpnpanel.drivers.base import Figures
+from vpnpanel.errors import PanelError
+from vpnpanel.models import Panel
+
+THREADS = 4
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one panel answered: figures, or why there are none."""
+
+    panel: Panel
+    figures: Figures | None
+    error: str
+
+
+def look(panel: Panel) -> Look:
+    """Ask a panel about itself; touches no database, so it may run in any thread.
+
+    A panel that was well is asked again before it counts as away: everybody on it would have to wait.
+    """
+    seen = _look(panel)
+    return seen if seen.figures is not None or not panel.is_up else _look(panel)
+
+
+def _look(panel: Panel) -> Look:
+    try:
+        return Look(panel, ask(panel, lambda driver: driver.figures()), "")
+    except PanelError as failed:
+        return Look(panel, None, str(failed))
+
+
+def look_at_all(panels: Iterable[Panel]) -> list[Look]:
+    """Ask panels side by side, so that one that hangs does not keep the others waiting."""
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="probe") as pool:
+        return list(pool.map(look, panels))
