@@ -221,7 +221,8 @@ class PanelControl:
             {"id": row.id, "tag": row.tag, "protocol": row.protocol, "port": row.port, "enable": row.enable}
             for row in state.inbounds.values()
         ]
-        return shown | {"restarts": state.restarts, "inbounds": rows, "token": state.tokens[0]["token"]}
+        counts = {"restarts": state.restarts, "overwritten": state.overwritten}
+        return shown | counts | {"inbounds": rows, "token": state.tokens[0]["token"]}
 
     async def configure(self, request: web.Request) -> web.Response:
         """Change what the panel's owner would: the settings, "inbounds" and "token" (of the first one)."""

@@ -50,7 +50,7 @@ class LegacyDoor(Door):
         stored = inbound.clients
         await self.panel.compute()
         made = [self.panel.stamped(client) for client in clients]
-        inbound.clients = [*stored, *made]
+        self.write_back(inbound, stored, [*stored, *made])
         for client in made:
             self.apply(inbound, client)
         return Reply(ADDED)
@@ -69,7 +69,7 @@ class LegacyDoor(Door):
             raise Failure(f"Duplicate email: {email}")
         await self.panel.compute()
         made = self.panel.stamped(wanted, before)
-        inbound.clients = [made if client is before else client for client in stored]
+        self.write_back(inbound, stored, [made if client is before else client for client in stored])
         if email != old:
             self.rename_row(old, email)
             self.panel.shut_out(inbound.id, old)
@@ -94,7 +94,7 @@ class LegacyDoor(Door):
         if len(gone) == len(stored):
             raise Failure("no client remained in Inbound")
         await self.panel.compute()
-        inbound.clients = [client for client in stored if client not in gone]
+        self.write_back(inbound, stored, [client for client in stored if client not in gone])
         for client in gone:
             self.forget_client(inbound, str(client.get("email", "")))
 
@@ -127,6 +127,12 @@ class LegacyDoor(Door):
     def require_keys(self, inbound: Inbound, clients: list[Client]) -> None:
         if not all(client.get(inbound.key_field) for client in clients):
             raise Failure(NO_KEY)
+
+    def write_back(self, inbound: Inbound, read: list[Client], clients: list[Client]) -> None:
+        """Replace an inbound's whole list; what others wrote since `read` was read is lost, and counted."""
+        known = {id(client) for client in read}
+        self.state.overwritten += sum(id(client) not in known for client in inbound.clients)
+        inbound.clients = clients
 
     def apply(self, inbound: Inbound, client: Client) -> None:
         self.panel.count(inbound, client)

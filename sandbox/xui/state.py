@@ -115,6 +115,7 @@ class XuiState:
         self.core_started = True
         self.node_offline = False
         self.restarts = 0
+        self.overwritten = 0
         self.polled_at = 0.0
         self.last_id = 0
         self.tokens: list[dict[str, Any]] = []

@@ -30,7 +30,7 @@ def judge_panels(shop: Shop, customers: list[int], seen: PanelSeen) -> list[str]
     """Return every broken promise, one sentence each; none if all hold."""
     held = {int(key): value for key, value in shop.books.ask("holdings").items()}
     inside = {name: panel.users() for name, panel in shop.panels.items()}
-    wrong = [*shop.fell, *taps(shop, seen), *unfinished(shop), *others(shop, seen)]
+    wrong = [*shop.fell, *taps(shop, seen), *unfinished(shop), *others(shop, seen), *meetings(shop)]
     wrong += strangers(held, inside)
     for customer in customers:
         acts = seen.acts[customer]
@@ -52,6 +52,14 @@ def others(shop: Shop, seen: PanelSeen) -> list[str]:
         if changed or len(after) != len(before):
             wrong.append(f"{name}: {len(changed)} foreign accounts are not as they were, {changed[0:1]}")
     return wrong
+
+
+def meetings(shop: Shop) -> list[str]:
+    """Tell how often two writers met on a panel where one of them then loses what it wrote."""
+    counts = {
+        name: panel.set()["overwritten"] for name, panel in shop.panels.items() if isinstance(panel, XuiWorld)
+    }
+    return [f"{name}: {count} clients were overwritten" for name, count in counts.items() if count]
 
 
 def strangers(held: dict[int, Any], inside: dict[str, Users]) -> list[str]:
@@ -111,10 +119,12 @@ def _accounts(shop: Shop, mine: dict[str, Any], acts: list[str], inside: dict[st
             continue  # cut off before it was made: nobody gets in, which is what was wanted
         if not there:
             wrong.append(f"{panel} has lost account {name}")
-        if isinstance(shop.panels[panel], XuiWorld) and not is_shut_out(acts):  # or cut off half-made
-            inbounds = sorted(number for user in there for number in user["inbounds"])
-            if inbounds != list(SHARED_INBOUNDS):
+        if isinstance(shop.panels[panel], XuiWorld):
+            inbounds = [number for user in there for number in user["inbounds"]]
+            if sorted(inbounds) != list(SHARED_INBOUNDS) and not is_shut_out(acts):
                 wrong.append(f"{panel} has account {name} on inbounds {inbounds}")
+            elif len(inbounds) != len(set(inbounds) & set(SHARED_INBOUNDS)):  # some: cut off half-made
+                wrong.append(f"{panel} has account {name} on inbounds {inbounds}, which are not its own")
         ends = {user["expire"] for user in there}
         if not is_shut_out(acts) and ends != {mine["end"]}:
             wrong.append(f"{panel} ends at {ends}, the subscription at {mine['end']}")
