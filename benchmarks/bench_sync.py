@@ -44,18 +44,28 @@ def name_of(number: int) -> str:
     return f"abcdef_{number:016}"
 
 
+def keys_of(number: int) -> Any:
+    from vpnpanel.drivers.base import Credentials
+
+    return Credentials(f"11111111-2222-4333-8444-{number:012}", f"password-{number:015}", f"{number:024}")
+
+
 def answer_of(number: int, used: int) -> dict[str, Any]:
     """Return an account as Marzban shows it."""
     return {
         "username": name_of(number), "status": "active", "expire": UNTIL, "data_limit": 2**40,
         "used_traffic": used, "online_at": "2026-01-02T03:04:05", "note": "abcdef access 1",
         "inbounds": {"vless": ["VLESS TCP REALITY"]},
+        "proxies": {"vless": {"id": keys_of(number).uuid, "flow": "xtls-rprx-vision"}},
         "links": [LINK.format(number=number), LINK.format(number=number).replace("nl1", "nl2")],
     }  # fmt: skip
 
 
-def fill(total: int) -> Any:
-    """Make a panel and `total` accounts of ours in the database; return the panel."""
+def fill(total: int, *, over_http: bool) -> Any:
+    """Make a panel and `total` accounts of ours in the database; return the panel.
+
+    Those a stand-in shows `over_http` have keys of its own, as accounts that were taken over.
+    """
     from django.db import connection
 
     from accounts.models import User
@@ -73,7 +83,12 @@ def fill(total: int) -> Any:
         )
         PanelAccount.objects.bulk_create(
             PanelAccount(
-                access=access, panel=panel, name=name_of(n), placement="serving", applied_generation=1
+                access=access,
+                panel=panel,
+                name=name_of(n),
+                placement="serving",
+                applied_generation=1,
+                credentials="" if over_http else keys_of(n).written,
             )
             for n, access in zip(numbers, accesses, strict=True)
         )
@@ -135,7 +150,7 @@ def measure(total: int, panel_url: str) -> dict[str, dict[str, float]]:
     from vpnpanel.models import Panel
     from vpnpanel.services import sync
 
-    panel = fill(total)
+    panel = fill(total, over_http=bool(panel_url))
     if panel_url:
         Panel.objects.update(base_url=panel_url, password="shop-sandbox-password")
         sync_once(panel)

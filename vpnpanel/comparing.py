@@ -21,6 +21,7 @@ from vpnpanel.ownership import Wish, differences, is_own_arithmetic
 Kind = SyncFinding.Kind
 Placement = PanelAccount.Placement
 
+OWN = ("access", "panel", "name", "placement", "applied_generation", "observed_at", "credentials")
 # Those of an access that a comparison looks at; to read and decrypt the rest takes most of the time.
 READ = tuple(
     f"access__{name}"
@@ -54,8 +55,7 @@ class Look:
 def rows_shown(panel: Panel, shown: Iterable[str]) -> "QuerySet[PanelAccount]":
     """Return our rows of those names with their accesses, as much of both as a comparison reads."""
     rows = PanelAccount.objects.filter(panel=panel, name__in=shown).select_related("access")
-    own = ("access", "panel", "name", "placement", "applied_generation", "observed_at", *FIELDS)
-    return rows.only(*own, *READ).order_by("pk")
+    return rows.only(*OWN, *FIELDS, *READ).order_by("pk")
 
 
 def look(panel: Panel, rows: list[PanelAccount], shown: dict[str, Observed]) -> Look:

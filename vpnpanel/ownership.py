@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from vpnpanel.drivers.base import Observed
+from vpnpanel.drivers.base import Credentials, Observed
 from vpnpanel.models import Access, Panel, PanelAccount
 from vpnpanel.observation import limit_on_panel
 
@@ -36,12 +36,13 @@ class Wish:
 class Field:
     """One thing a panel shows of an account. `wanted` returns None where the shop has no wish for it.
 
+    What is shown ends up in findings, so it says of secrets only whether they are the right ones.
     `even_when_off`: compared also for an account that should not get through; the rest of such an account
     matters to nobody.
     """
 
     owner: Owner
-    shown: Callable[[Observed], Any]
+    shown: Callable[[Wish, Observed], Any]
     wanted: Callable[[Wish, Observed], Any] = lambda wish, observed: None
     even_when_off: bool = False
 
@@ -69,10 +70,21 @@ def is_near(access: Access, used_in_all: int, shown: int, wanted: int) -> bool:
 
 
 def _own_inbounds(wish: Wish, observed: Observed) -> dict[str, list[str]] | None:
-    """What to sell, of the protocols the account has keys for; None where all the panel has is sold."""
-    if not wish.panel.inbounds or observed.inbounds is None:
+    """Return the inbounds to stand on by protocol; None where all the panel has is sold.
+
+    A protocol it has and that is not sold stays. One that it lacks it gets under keys of ours; an account
+    that was taken over has none, and keeps to its protocols until its keys are changed.
+    """
+    chosen = {protocol: sorted(tags) for protocol, tags in wish.panel.inbounds.items() if tags}
+    if not chosen or observed.inbounds is None:
         return None
-    return {protocol: sorted(wish.panel.inbounds.get(protocol, tags)) for protocol, tags in _tags(observed)}
+    held = {protocol: chosen.get(protocol, tags) for protocol, tags in _tags(observed)}
+    return {**chosen, **held} if wish.account.credentials else held
+
+
+def _has_own_keys(wish: Wish, observed: Observed) -> bool:
+    own = Credentials.read(wish.account.credentials)
+    return own is None or own.cover(observed.keys)
 
 
 def _tags(observed: Observed) -> list[tuple[str, list[str]]]:
@@ -82,28 +94,34 @@ def _tags(observed: Observed) -> list[tuple[str, list[str]]]:
 FIELDS: dict[str, Field] = {
     "enabled": Field(
         Owner.SHOP,
-        lambda observed: observed.is_enabled,
+        lambda wish, observed: observed.is_enabled,
         lambda wish, observed: wish.access.is_wanted(wish.at),
         even_when_off=True,
     ),
     "end": Field(
         Owner.SHOP,
-        lambda observed: _seconds(observed.until),
+        lambda wish, observed: _seconds(observed.until),
         lambda wish, observed: _seconds(wish.access.until),
     ),
     "limit": Field(
         Owner.SHOP,
-        lambda observed: observed.traffic_limit,
+        lambda wish, observed: observed.traffic_limit,
         _limit,
     ),
-    "inbounds": Field(Owner.SHOP, lambda observed: dict(_tags(observed)), _own_inbounds),
-    "whole": Field(Owner.SHOP, lambda observed: observed.is_whole, lambda wish, observed: True),
-    # What a link says is the panel's; that there is one the customer can use is the shop's wish.
-    "has keys": Field(Owner.SHOP, lambda observed: bool(observed.links), lambda wish, observed: True),
-    "keys": Field(Owner.PANEL, lambda observed: observed.links),
-    "status": Field(Owner.PANEL, lambda observed: observed.status),
-    "used": Field(Owner.PANEL, lambda observed: observed.counter),
-    "last online": Field(Owner.PANEL, lambda observed: observed.online_at),
+    "inbounds": Field(Owner.SHOP, lambda wish, observed: dict(_tags(observed)), _own_inbounds),
+    "whole": Field(Owner.SHOP, lambda wish, observed: observed.is_whole, lambda wish, observed: True),
+    # What else a link says is the panel's; that there is one the customer can use is the shop's wish.
+    "has keys": Field(Owner.SHOP, lambda wish, observed: bool(observed.links), lambda wish, observed: True),
+    # Keys the shop never made, of accounts that were taken over, are the panel's.
+    "own keys": Field(
+        Owner.SHOP,
+        _has_own_keys,
+        lambda wish, observed: True if wish.account.credentials else None,
+    ),
+    "links": Field(Owner.PANEL, lambda wish, observed: observed.links),
+    "status": Field(Owner.PANEL, lambda wish, observed: observed.status),
+    "used": Field(Owner.PANEL, lambda wish, observed: observed.counter),
+    "last online": Field(Owner.PANEL, lambda wish, observed: observed.online_at),
 }
 OWN = [(name, field) for name, field in FIELDS.items() if field.owner is Owner.SHOP]
 
@@ -121,7 +139,7 @@ def differences(wish: Wish, observed: Observed) -> dict[str, list[Any]]:
         wanted = field.wanted(wish, observed)
         if wanted is None:
             continue
-        shown = field.shown(observed)
+        shown = field.shown(wish, observed)
         if shown != wanted:
             found[name] = [shown, wanted]
     return found

@@ -14,6 +14,7 @@ FIELDS = {
     "limit": gettext_lazy("limit"),
     "inbounds": gettext_lazy("inbounds"),
     "has keys": gettext_lazy("has a key that works"),
+    "own keys": gettext_lazy("has the keys the shop gave it"),
     "whole": gettext_lazy("all parts are there"),
     "status": gettext_lazy("status"),
     "used": gettext_lazy("used"),

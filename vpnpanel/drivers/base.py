@@ -1,5 +1,7 @@
 """The contract every kind of panel fulfils. Drivers know the panel's API and nothing of our rows."""
 
+import base64
+import hashlib
 import json
 import secrets
 import uuid
@@ -8,6 +10,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
+
+# How long keys may be that are not any text: those of the ciphers of 2022.
+KEY_BYTES = (16, 32)
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,21 @@ class Credentials:
         """Return what `written` gave, None for an empty text."""
         return cls(**json.loads(text)) if text else None
 
+    def password_for(self, key_bytes: int) -> str:
+        """Return the password, or what a cipher takes in its place that asks for a key of so many bytes.
+
+        That is made from the password, the same each time, and written in base64.
+        """
+        if not key_bytes:
+            return self.password
+        digest = hashlib.sha256(self.password.encode()).digest()
+        return base64.b64encode(digest[:key_bytes]).decode()
+
+    def cover(self, shown: frozenset[str]) -> bool:
+        """Tell whether each key that a panel shows is one of these, in one of their forms."""
+        others = shown - {self.uuid, self.password, self.sub_id}
+        return not others or others <= {self.password_for(each) for each in KEY_BYTES}
+
     @property
     def written(self) -> str:
         return json.dumps(asdict(self))
@@ -81,7 +101,8 @@ class Observed:
     protocol; None where the panel does not say. `telegram_id` is the customer's, where the panel has a field
     for it. `resets` says in a word how often the panel starts traffic or time anew by itself.
     `is_whole`: nothing of it is missing or unlike the rest, where an account is made of several parts.
-    `is_stuck`: it is off, and the panel does not let it be deleted.
+    `is_stuck`: it is off, and the panel does not let it be deleted. `keys`: the secrets that let in where it
+    is sold, as far as the panel shows them.
     """
 
     name: str
@@ -99,6 +120,7 @@ class Observed:
     is_whole: bool = True
     is_stuck: bool = False
     counts_all: bool = True
+    keys: frozenset[str] = field(default=frozenset(), repr=False)
 
 
 @dataclass(frozen=True)

@@ -106,16 +106,10 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys, Advises):
         return shown
 
     def rotate_account(self, name: str, desired: Desired) -> Observed:
-        # Revoking also ends the links to the panel's own feed, which an adopted customer may hold, but it
-        # makes other keys each time. So the keys are ours, and an account that has them is left alone.
         if desired.credentials is None:
             raise PanelRefused(f"account {name}: no keys were made for it")
-        user = _whole(self._api.read(f"/api/user/{name}"), "proxies")
-        proxies = _with_keys(user["proxies"], desired.credentials)
-        if proxies == user["proxies"]:
-            return self._change(name, desired)
-        self._api.call("POST", f"/api/user/{name}/revoke_sub")
-        return self._change(name, desired, proxies=self._served(proxies))
+        user = self._api.read(f"/api/user/{name}")
+        return self._tell_keys(name, desired, desired.credentials, user) or self._change(name, desired)
 
     def remove_account(self, name: str) -> None:
         # Deleting an ownerless account fails half-way and leaves its key working (trap 4), so it is
@@ -186,11 +180,28 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys, Advises):
         if desired.is_enabled:  # a mistyped inbound must not keep anybody from being cut off
             terms["inbounds"] = self._inbounds_to_sell()
         user = self._api.call("PUT", f"/api/user/{name}", json=terms)
+        told = None
         if proxies is None and desired.is_enabled and desired.credentials:
-            told = _with_keys(_whole(user, "proxies")["proxies"], desired.credentials)
-            if told != user["proxies"]:  # an older copy of the panel was put back, and its keys with it
-                return self._change(name, desired, proxies=self._served(told))
-        return _observed(user)
+            told = self._tell_keys(name, desired, desired.credentials, user)
+        return told or _observed(user)
+
+    def _tell_keys(self, name: str, desired: Desired, keys: Credentials, user: Any) -> Observed | None:
+        """Give an account the protocols it lacks, and our keys in place of others; None if it has all that.
+
+        It lacks what is sold only since it was made. Other keys are there before the first rotation, and
+        after an older copy of the panel was put back: then what leads to the panel's own feed is as old,
+        and revoking ends that. But revoking makes other keys each time, so who has ours is left alone.
+        """
+        shown = _whole(user, "proxies")["proxies"]
+        known = _with_keys(shown, keys)
+        # A mistyped inbound must not keep anybody from being cut off.
+        sold = self._inbounds_to_sell() if desired.is_enabled else {}
+        told = _proxies(sold, keys) | known
+        if told == shown:
+            return None
+        if known != shown:
+            self._api.call("POST", f"/api/user/{name}/revoke_sub")
+        return self._change(name, desired, proxies=self._served(told))
 
     def _served(self, proxies: dict[str, Any]) -> dict[str, Any]:
         """Leave out protocols that the panel gave up: naming one would refuse all of it."""
@@ -298,6 +309,13 @@ def _with_keys(proxies: Any, keys: Credentials) -> dict[str, Any]:
     return {name: {**kept, **own.get(name, {"password": keys.password})} for name, kept in proxies.items()}
 
 
+def _secrets(proxies: Any) -> frozenset[str]:
+    """Return what lets an account in, by whichever of its protocols."""
+    every = proxies.values() if isinstance(proxies, dict) else ()
+    found = (each.get("id") or each.get("password") for each in every if isinstance(each, dict))
+    return frozenset(str(secret) for secret in found if secret)
+
+
 def _observed(user: Any) -> Observed:
     _whole(user, "username", "status", "links")
     status = str(user["status"])
@@ -316,6 +334,7 @@ def _observed(user: Any) -> Observed:
             inbounds=user.get("inbounds"),
             resets=_resets(user),
             counts_all=user.get("used_traffic") is not None,
+            keys=_secrets(user.get("proxies")),
         )
     except (ArithmeticError, OSError, TypeError, ValueError) as wrong:
         raise AccountFailed(f"account {name} cannot be read: {type(wrong).__name__}") from wrong

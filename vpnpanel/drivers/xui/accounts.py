@@ -1,7 +1,5 @@
 """From what we want to a client's fields, and from a client's fields and traffic row to what we observe."""
 
-import base64
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +25,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Part:
-    """A client with its traffic row (None: the panel shows none), and its links; a whole account or a part.
+    """A client with its traffic row (None: the panel shows none), its links and keys; an account or a part.
 
     One on an inbound that is not sold any more is kept switched off, so that its traffic still counts.
     """
@@ -35,6 +33,7 @@ class Part:
     client: Client
     row: Row | None = None
     links: tuple[str, ...] = ()
+    keys: frozenset[str] = frozenset()
     is_sold: bool = True
     # Where it stands: the inbounds' protocols and tags.
     entrances: tuple[tuple[str, str], ...] = ()
@@ -99,15 +98,17 @@ def terms(desired: Desired, used: int, limit: int | None = None) -> Client:
 def keys(credentials: Credentials, protocols: Iterable[str], key_bytes: int = 0) -> Client:
     """Return the fields that let a client in through these protocols, and the name of its subscription.
 
-    Where a cipher asks for a key of `key_bytes`, it is made from the password, the same each time.
+    `key_bytes`: how long a key the cipher asks for, 0 for any text.
     """
-    password = credentials.password
-    if key_bytes:
-        digest = hashlib.sha256(password.encode()).digest()
-        password = base64.b64encode(digest[:key_bytes]).decode()
-    known = {"id": credentials.uuid, "password": password}
+    known = {"id": credentials.uuid, "password": credentials.password_for(key_bytes)}
     needed = {NEEDED[protocol] for protocol in protocols}
     return {name: value for name, value in known.items() if name in needed} | {"subId": credentials.sub_id}
+
+
+def shown_keys(client: Mapping[str, Any], protocols: Iterable[str]) -> frozenset[str]:
+    """Return what lets the client in through these protocols and is its subscription's name, if shown."""
+    names = {NEEDED[protocol] for protocol in protocols if protocol in NEEDED} | {"subId"}
+    return frozenset(str(client[name]) for name in names if client.get(name))
 
 
 def fresh_client(email: str) -> Client:
@@ -169,6 +170,7 @@ def observe(name: str, parts: Iterable[Part], *, is_whole: bool = True, is_stuck
         is_whole=is_whole and is_even,
         is_stuck=is_stuck,
         counts_all=_has_all_rows(every),
+        keys=frozenset().union(*(part.keys for part in sold)),
     )
 
 

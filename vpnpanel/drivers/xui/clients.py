@@ -21,6 +21,7 @@ from vpnpanel.drivers.xui.accounts import (
     keys,
     must_write,
     observe,
+    shown_keys,
     terms,
 )
 from vpnpanel.drivers.xui.api import XuiApi, segment
@@ -264,6 +265,7 @@ class ClientsDialect:
             record.client,
             record.row,
             links=tuple(link for each in sold for link in writer.links(each, record.client)),
+            keys=shown_keys(record.client, {each.protocol for each in sold}),
             entrances=tuple((each.protocol, each.tag) for each in stands_on),
         )
         return observe(name, [part], is_whole=is_whole)

@@ -14,6 +14,7 @@ from vpnpanel.drivers.xui.accounts import (
     keys,
     observe,
     share_limits,
+    shown_keys,
     terms,
 )
 from vpnpanel.drivers.xui.inbounds import Client, Inbound
@@ -121,8 +122,9 @@ def observe_family(family: Family, sold_ids: frozenset[int] | None, writer: Link
     for member in family.members:
         is_sold = sold_ids is None or member.inbound.id in sold_ids
         links = writer.links(member.inbound, member.client) if is_sold else ()
+        own_keys = shown_keys(member.client, [member.inbound.protocol]) if is_sold else frozenset()
         place = (member.inbound.protocol, member.inbound.tag)
-        parts.append(Part(member.client, member.row, tuple(links), is_sold, (place,)))
+        parts.append(Part(member.client, member.row, tuple(links), own_keys, is_sold, (place,)))
     parts += [Part({}, row, is_sold=False) for row in family.orphans]
     stands_on = {each.inbound.id for each in family.members}
     return observe(
