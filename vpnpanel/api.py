@@ -13,14 +13,12 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from vpnpanel.models import Panel
+from vpnpanel.models import NAME_LENGTH, Panel
 from vpnpanel.services import pointers
 
 log = logging.getLogger(__name__)
 
 SECRET_HEADER = "X-Webhook-Secret"
-LONGEST_NAME = 32
-
 router = Router()
 
 
@@ -70,7 +68,7 @@ def _names(events: Any, own_administrator: str) -> tuple[set[str], set[str]]:
         if not isinstance(event, dict):
             continue
         name, by = event.get("username"), event.get("by")
-        if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= LONGEST_NAME:
+        if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= NAME_LENGTH:
             continue
         is_own = isinstance(by, dict) and by.get("username") == own_administrator
         (echoed if is_own else changed).add(name)

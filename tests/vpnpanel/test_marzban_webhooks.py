@@ -96,7 +96,7 @@ class TestDoor:
 
     def test_drawn_garbage_never_breaks_anything(self, client, access, panel):
         drawn = random.Random(7)
-        odd = [None, True, 7, -1.5, "", "x" * 40, "a\x00b", "\ud800", [], {}, [[]], account_of(access).name]
+        odd = [None, True, 7, -1.5, "", "x" * 140, "a\x00b", "\ud800", [], {}, [[]], account_of(access).name]
         for _ in range(150):
             events = [
                 drawn.choice([*odd, {key: drawn.choice(odd) for key in ("username", "action", "by", "user")}])
@@ -140,6 +140,12 @@ class TestPointing:
         assert access.is_dirty and SyncRun.objects.get().drifted == 1
         reconciler.reconcile_due()
         assert marzban.users()[name]["expire"] == int(access.until.timestamp())
+
+    def test_account_taken_over_may_have_a_longer_name_than_ours(self, client, access, panel):
+        name = "client-" + "x" * 60
+        PanelAccount.objects.update(name=name)
+        send(client, panel, [event(name)])
+        assert pointed() == {name}
 
     def test_deleted_account_is_made_again(self, client, access, panel, marzban):
         name = account_of(access).name

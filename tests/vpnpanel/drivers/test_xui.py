@@ -390,6 +390,20 @@ class TestClients:
         clients.world.http.post(path, json={"inboundIds": [1, 2]}, headers=headers).raise_for_status()
         assert len(driver.put_account(NAME, WANTED).links) == 2
 
+    @pytest.mark.parametrize(
+        ("fields", "said"),
+        [
+            ({"reset": 30}, "30 days"),
+            ({"resetDay": 5, "resetMax": 2}, "day 5 of the month"),
+            ({"trafficReset": "monthly", "trafficResetDay": 1}, "monthly"),
+            ({"trafficReset": "never", "trafficResetDay": 1, "resetDay": 0}, ""),
+        ],
+    )
+    def test_whatever_the_panel_starts_anew_by_itself_is_said(self, clients, fields, said):
+        clients.world.set_version("dev+a1b2")
+        clients.world.make_user("theirs", inbounds=[1], **fields)
+        assert clients.connect().get_account("theirs").resets == said
+
     def test_node_that_is_away_is_no_failure(self, clients):
         clients.world.set(node_offline=True)
         assert clients.connect().put_account(NAME, WANTED, is_new=True).links

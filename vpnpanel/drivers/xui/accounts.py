@@ -166,12 +166,22 @@ def observe(name: str, parts: Iterable[Part], *, is_whole: bool = True, is_stuck
         note=str(sold[0].client.get("comment") or ""),
         inbounds=_tags(entrance for part in sold for entrance in part.entrances),
         telegram_id=_number(sold[0].client.get("tgId")) or None,
-        resets=f"{days} days" if (days := _number(sold[0].client.get("reset"))) else "",
+        resets=_resets(sold[0].client),
         is_whole=is_whole and is_even,
         is_stuck=is_stuck,
         counts_all=_has_all_rows(every),
         keys=frozenset().union(*(part.keys for part in sold)),
     )
+
+
+def _resets(client: Client) -> str:
+    """Newer panels have, besides a number of days, a day of the month, and traffic alone by the calendar."""
+    if days := _number(client.get("reset")):
+        return f"{days} days"
+    if day := _number(client.get("resetDay")):
+        return f"day {day} of the month"
+    word = str(client.get("trafficReset") or "never")
+    return "" if word == "never" else word
 
 
 def share_limits(limit: int, used: list[int]) -> list[int]:
