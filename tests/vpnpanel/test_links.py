@@ -74,6 +74,15 @@ def test_broken_links_are_not(link):
     assert flaw(link)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "10.0.0.7", "[fd00::1]", "localhost", "xray"])
+def test_private_host_is_as_good_as_the_panel_s_own(host):
+    link = REALITY.replace("nl1.example.com", host)
+    assert [bool(flaw(link, own)) for own in ("", "panel.example.com", "127.0.0.1", "marzban")] == [
+        True, True, False, False
+    ]  # fmt: skip
+    assert flaw(REALITY.replace("nl1.example.com", ""), "127.0.0.1")
+
+
 def test_broken_link_is_dropped_and_logged_without_the_key(caplog):
     assert usable_links("abc123_x", [REALITY, REALITY.replace("pbk=KEY&", "")]) == (REALITY,)
     (record,) = caplog.records

@@ -26,11 +26,14 @@ UNREACHABLE = [
 ]  # fmt: skip
 
 
-def usable_links(name: str, links: Iterable[object]) -> tuple[str, ...]:
-    """Return those of an account's links that an app can use; the others are logged, without keys."""
+def usable_links(name: str, links: Iterable[object], own_host: str = "") -> tuple[str, ...]:
+    """Return those of an account's links that an app can use; the others are logged, without keys.
+
+    `own_host` as in `flaw`.
+    """
     usable = []
     for link in links:
-        reason = flaw(link)
+        reason = flaw(link, own_host)
         if reason is None:
             usable.append(str(link))
         else:
@@ -46,7 +49,8 @@ def key_of(link: str) -> str:
 def flaw(link: object, own_host: str = "") -> str | None:
     """Tell what is wrong with a link, or None.
 
-    `own_host`: where we reach the panel ourselves. If that is within a private network, so are its customers.
+    `own_host`: where we reach the panel ourselves. If that is within a private network, so may its customers
+    be: a trial on one machine, a company's own network.
     """
     if not isinstance(link, str) or not link.isprintable():
         return "it is not one line of text"
@@ -93,14 +97,18 @@ def _may_flow(node: Node) -> bool:
 def _flaw_of_place(host: str, port: int, own_host: str) -> str | None:
     if not 1 <= port <= 65_535:
         return "no port"
-    if host and host == own_host:
-        return None
-    if not host or host == "localhost":
+    if not host:
         return "no host a customer can reach"
+    if _is_private(host) and host != own_host and not _is_private(own_host):
+        return "a private address"
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _is_private(host: str) -> bool:
+    """Tell whether a host is within somebody's own network: by its address, or by a name without a dot."""
     try:
         address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
-        return None
-    if any(address in network for network in UNREACHABLE):
-        return "a private address"
-    return None
+        return bool(host) and "." not in host
+    return any(address in network for network in UNREACHABLE)

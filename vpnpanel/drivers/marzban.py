@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
+from urllib.parse import urlsplit
 
 from vpnpanel.drivers.base import (
     Advises,
@@ -92,7 +93,7 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys, Advises):
         )
 
     def get_account(self, name: str) -> Observed:
-        return _observed(self._api.read(f"/api/user/{name}"))
+        return self._show(self._api.read(f"/api/user/{name}"))
 
     def put_account(self, name: str, desired: Desired, *, is_new: bool = False) -> Observed:
         try:
@@ -151,11 +152,14 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys, Advises):
                 raise
             log.warning("%s: the panel cannot show its row %s", self._address.base_url, offset)
             return
-        rows.shown += [_observed(user) for user in answer["users"]]
+        rows.shown += [self._show(user) for user in answer["users"]]
         rows.total = int(answer["total"])
 
     def close(self) -> None:
         self._api.close()
+
+    def _show(self, user: Any) -> Observed:
+        return _observed(user, urlsplit(self._address.base_url).hostname or "")
 
     @property
     def _panel(self) -> tuple[str, str]:
@@ -183,7 +187,7 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys, Advises):
         told = None
         if proxies is None and desired.is_enabled and desired.credentials:
             told = self._tell_keys(name, desired, desired.credentials, user)
-        return told or _observed(user)
+        return told or self._show(user)
 
     def _tell_keys(self, name: str, desired: Desired, keys: Credentials, user: Any) -> Observed | None:
         """Give an account the protocols it lacks, and our keys in place of others; None if it has all that.
@@ -220,7 +224,7 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys, Advises):
         }
         for _ in range(CREATE_TRIES):
             try:
-                return _observed(self._api.call("POST", "/api/user", may_repeat=False, json=body))
+                return self._show(self._api.call("POST", "/api/user", may_repeat=False, json=body))
             except (NameTaken, AnswerLost, AccountFailed):
                 if (adopted := self._adopt(name, desired)) is not None:
                     return adopted
@@ -316,7 +320,7 @@ def _secrets(proxies: Any) -> frozenset[str]:
     return frozenset(str(secret) for secret in found if secret)
 
 
-def _observed(user: Any) -> Observed:
+def _observed(user: Any, own_host: str) -> Observed:
     _whole(user, "username", "status", "links")
     status = str(user["status"])
     name = str(user["username"])
@@ -329,7 +333,7 @@ def _observed(user: Any) -> Observed:
             traffic_limit=int(user.get("data_limit") or 0),
             counter=max(0, int(user.get("used_traffic") or 0)),
             online_at=_moment(user.get("online_at")),
-            links=usable_links(name, user["links"] or ()),
+            links=usable_links(name, user["links"] or (), own_host),
             note=str(user.get("note") or ""),
             inbounds=user.get("inbounds"),
             resets=_resets(user),
