@@ -27,6 +27,9 @@ class Tls:
     server_name: str = ""
     fingerprint: str = ""
     alpn: tuple[str, ...] = ()
+    # Hashes (SHA-256) of certificates to be taken unseen, and names to be found in the others.
+    pins: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     reality: Reality | None = None
 
 

@@ -212,6 +212,8 @@ def _tls(options: Options, security: str) -> Tls | None:
         server_name=options.get("sni", ""),
         fingerprint=options.get("fp", ""),
         alpn=_listed(options.get("alpn", "")),
+        pins=_listed(options.get("pcs", "")),
+        names=_listed(options.get("vcn", "")),
         reality=reality,
     )
 

@@ -88,6 +88,10 @@ def _stream(node: Node) -> Fields | None:
     if node.tls.reality is None:
         if node.tls.alpn:
             fields["alpn"] = list(node.tls.alpn)
+        if node.tls.pins:
+            fields["pinnedPeerCertSha256"] = ",".join(node.tls.pins)
+        if node.tls.names:
+            fields["verifyPeerCertByName"] = ",".join(node.tls.names)
         return {**over, "security": "tls", "tlsSettings": fields}
     keys = node.tls.reality
     fields |= {"publicKey": keys.public_key, "shortId": keys.short_id, "spiderX": keys.spider_x}

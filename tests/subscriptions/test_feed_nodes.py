@@ -269,6 +269,12 @@ def test_shadowsocks_over_a_transport_is_served_only_to_apps_that_have_it(fetch,
     assert stream["tlsSettings"]["serverName"] == "t.example"
 
 
+def test_xray_takes_certificates_by_their_hash(xray):
+    (pinned,) = xray(WS.replace("security=tls", "security=tls&pcs=aa%2Cbb&vcn=n.example"))
+    settings = pinned["outbounds"][0]["streamSettings"]["tlsSettings"]
+    assert (settings["pinnedPeerCertSha256"], settings["verifyPeerCertByName"]) == ("aa,bb", "n.example")
+
+
 def test_mkcp_without_disguise_names_none(xray):
     (plain,) = xray(f"vless://{ID}@nl3.example.com:80?type=kcp&headerType=none#K")
     assert plain["outbounds"][0]["streamSettings"]["kcpSettings"] == {}

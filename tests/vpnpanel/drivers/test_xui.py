@@ -200,6 +200,28 @@ class TestLinks:
         assert [fields(link) for link in sorted(shown.links)] == [fields(link) for link in own]
         assert {urlsplit(link).hostname for link in shown.links if "vmess" not in link} == {"vpn.example.net"}
 
+    def test_what_both_sides_must_agree_on_is_in_the_link(self, case):
+        xhttp = {"path": "/x", "host": "h.example", "mode": "auto", "headers": {"Host": "h", "A": "b"},
+                 "xPaddingBytes": "5-50", "scMaxEachPostBytes": "1000000", "scMaxBufferedPosts": 30,
+                 "noGRPCHeader": False, "xmux": {"maxConcurrency": "4"}}  # fmt: skip
+        settings = {"fingerprint": "chrome", "allowInsecure": True, "pinnedPeerCertSha256": ["aa", "bb"],
+                    "verifyPeerCertByName": "n.example", "echConfigList": "ECH"}  # fmt: skip
+        tls = {"serverName": "s.example", "alpn": ["h2"], "settings": settings}
+        stream = {"network": "xhttp", "security": "tls", "xhttpSettings": xhttp, "tlsSettings": tls}
+        usual = stream | {"xhttpSettings": {"path": "/", "xPaddingBytes": "100-1000"}}
+        case.world.set(inbounds=[vless(443, stream), vless(444, usual)])
+        first, second = case.connect(**EVERY).put_account(NAME, WANTED, is_new=True).links
+        query = {name: values[0] for name, values in parse_qs(urlsplit(first).query).items()}
+        assert json.loads(query.pop("extra")) == {
+            "xPaddingBytes": "5-50", "xmux": {"maxConcurrency": "4"}, "headers": {"A": "b"}
+        }  # fmt: skip
+        assert query == {
+            "type": "xhttp", "path": "/x", "host": "h.example", "mode": "auto",
+            "security": "tls", "fp": "chrome", "sni": "s.example", "alpn": "h2",
+            "ech": "ECH", "pcs": "aa,bb", "vcn": "n.example",
+        }  # fmt: skip
+        assert "extra" not in second
+
     def test_what_the_panel_draws_is_drawn_from_what_it_has(self, case, driver):
         (link, *_) = driver.put_account(NAME, WANTED, is_new=True).links
         query = parse_qs(urlsplit(link).query)
@@ -414,6 +436,11 @@ def shadowsocks(method: str) -> dict[str, Any]:
     stream = {"network": "tcp", "security": "none"}
     return {"id": 1, "remark": "SS", "port": 1080, "protocol": "shadowsocks", "tag": "inbound-1080",
             "settings": settings, "stream": stream}  # fmt: skip
+
+
+def vless(port: int, stream: dict[str, Any]) -> dict[str, Any]:
+    return {"id": port, "remark": "V", "port": port, "protocol": "vless", "tag": f"inbound-{port}",
+            "settings": {"decryption": "none"}, "stream": stream}  # fmt: skip
 
 
 def restart(case: Case) -> None:

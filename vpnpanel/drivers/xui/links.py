@@ -25,6 +25,12 @@ SCHEMES = {"vless": "vless", "vmess": "vmess", "trojan": "trojan", "shadowsocks"
 SPIDER_LENGTH = 15
 # Stands for what differs from client to client in a text that is made once for all of them.
 SPIDER = "spiderspider"
+# Of the settings of XHTTP: what links have a field of their own for, and what is the server's alone.
+XHTTP_ELSEWHERE = frozenset(
+    {"path", "host", "mode", "headers", "acceptProxyProtocol", "scMaxBufferedPosts", "scStreamUpServerSecs",
+     "noSSEHeader"}
+)  # fmt: skip
+XHTTP_USUAL = {"xPaddingBytes": "100-1000", "scMaxEachPostBytes": "1000000", "scMinPostsIntervalMs": "30"}
 SAMPLE = {"id": str(uuid.UUID(int=0, version=4)), "password": "sample", "email": "sample"}
 
 
@@ -211,7 +217,8 @@ def _vmess(way: Way, client: Client) -> str:
         "path": fields.get("path") or fields.get("serviceName") or fields.get("seed") or "",
         "host": fields.get("host") or fields.get("authority") or "",
     }
-    shown |= {name: fields[name] for name in ("sni", "fp", "alpn") if name in fields}
+    named = ("sni", "fp", "alpn", "ech", "pcs", "vcn", "extra")
+    shown |= {name: fields[name] for name in named if name in fields}
     return "vmess://" + base64.b64encode(json.dumps(shown).encode()).decode() if shown["id"] else ""
 
 
@@ -242,6 +249,7 @@ def _transport(network: str, stream: Mapping[str, Any]) -> Fields:
                 "path": _text(own, "path"),
                 "host": _text(own, "host") or _host_header(own),
                 "mode": _text(own, "mode"),
+                "extra": _extra(own),
             }
         case "grpc":
             return {
@@ -254,6 +262,15 @@ def _transport(network: str, stream: Mapping[str, Any]) -> Fields:
     return {}
 
 
+def _extra(own: Mapping[str, Any]) -> str:
+    """Return what else of XHTTP both sides must agree on, as compact JSON; empty where it is as usual."""
+    found = {name: value for name, value in own.items() if value and name not in XHTTP_ELSEWHERE}
+    found = {name: value for name, value in found.items() if str(value) != XHTTP_USUAL.get(name)}
+    headers = {name: value for name, value in _part(own, "headers").items() if name.lower() != "host"}
+    found |= {"headers": headers} if headers else {}
+    return json.dumps(found, separators=(",", ":"), sort_keys=True) if found else ""
+
+
 def _tcp(own: Mapping[str, Any]) -> Fields:
     header = _part(own, "header")
     if header.get("type") != "http":
@@ -263,13 +280,16 @@ def _tcp(own: Mapping[str, Any]) -> Fields:
 
 
 def _tls(own: Mapping[str, Any]) -> Fields:
-    """Never `allowInsecure`: with it newer cores refuse the whole configuration."""
+    """Never `allowInsecure`: with it newer cores refuse the whole configuration. They have `pcs` for it, the
+    certificate's hash."""
     settings = _part(own, "settings")
-    alpn = own.get("alpn")
     return {
         "sni": _text(own, "serverName"),
         "fp": _text(settings, "fingerprint"),
-        "alpn": ",".join(str(each) for each in alpn) if isinstance(alpn, list) else "",
+        "alpn": _all(own.get("alpn")),
+        "ech": _text(settings, "echConfigList"),
+        "pcs": _all(settings.get("pinnedPeerCertSha256")),
+        "vcn": _all(settings.get("verifyPeerCertByName")),
     }
 
 
@@ -277,7 +297,7 @@ def _reality(own: Mapping[str, Any]) -> Fields:
     settings = _part(own, "settings")
     return {
         "pbk": _text(settings, "publicKey"),
-        "fp": _text(settings, "fingerprint"),
+        "fp": _text(settings, "fingerprint") or "chrome",  # there is no REALITY without one
         "sni": _first(own.get("serverNames")) or _text(settings, "serverName"),
         "sid": _first(own.get("shortIds")),
         "spx": f"/{SPIDER}",
@@ -292,6 +312,11 @@ def _part(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _text(value: Mapping[str, Any], name: str) -> str:
     return str(value.get(name) or "")
+
+
+def _all(value: Any) -> str:
+    """Return a list's texts with commas between them, and a text as it is."""
+    return ",".join(str(each) for each in value if each) if isinstance(value, list) else str(value or "")
 
 
 def _first(value: Any) -> str:
