@@ -16,6 +16,7 @@ from django.db.models import Q
 
 from core import clock
 from core.claims import claim, record
+from core.errors import ShopError
 from core.models import Job
 from core.retention import delete_in_batches
 
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 120
 MAX_ATTEMPTS = 8
+# After the first failure; each further one doubles it.
+RETRY_SECONDS = 2
 
 
 @dataclass(frozen=True)
@@ -90,9 +93,13 @@ def run_due(*, most_steps: int = 50) -> int:
 def _run_step(job: Job) -> None:
     try:
         step = KINDS[job.kind](job)
+    except ShopError as failed:  # said on purpose: its words are enough, also for the staff who read the job
+        log.warning("job %s: %s", job.pk, failed)
+        _note_failure(job, failed, str(failed) or type(failed).__name__)
+        return
     except Exception as failed:  # the outermost loop: a job that breaks must not stop the others
         log.exception("job %s failed", job.pk)
-        _note_failure(job, failed)
+        _note_failure(job, failed, "".join(traceback.format_exception_only(failed)).strip())
         return
     finished = (
         {"state": Job.State.DONE, "finished_at": clock.now()}
@@ -111,15 +118,14 @@ def _run_step(job: Job) -> None:
     )
 
 
-def _note_failure(job: Job, failed: Exception) -> None:
+def _note_failure(job: Job, failed: Exception, error: str) -> None:
     attempts = job.attempts + 1
     is_over = attempts >= MAX_ATTEMPTS or bool(getattr(failed, "permanent", False))
     over = {"state": Job.State.FAILED, "finished_at": clock.now()} if is_over else {}
-    error = "".join(traceback.format_exception_only(failed)).strip()
     record(
         job,
         attempts=attempts,
         error=error,
-        next_try_at=clock.now() + timedelta(seconds=min(2**attempts, 300)),
+        next_try_at=clock.now() + timedelta(seconds=min(RETRY_SECONDS * 2 ** (attempts - 1), 300)),
         **over,
     )

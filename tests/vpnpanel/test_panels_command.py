@@ -6,10 +6,11 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
+from core.models import Job
 from tests.vpnpanel.wanted import account_of, want_access
-from vpnpanel.cli.frame import all_actions
+from vpnpanel.cli.frame import TRIES, all_actions
 from vpnpanel.cli.progress import Progress
-from vpnpanel.models import Panel
+from vpnpanel.models import Panel, SyncRun
 from vpnpanel.services import guard
 
 pytestmark = pytest.mark.usefixtures("installation")
@@ -40,7 +41,7 @@ def test_adds_lists_checks_syncs_and_reconciles(marzban, monkeypatch):
     access = want_access()
     assert "0 accesses still wait" in manage("reconcile")[1]
     assert "VLESS TCP REALITY" in manage("check", "nl-1")[1]
-    assert "'accounts': 1" in manage("sync")[1]
+    assert "nl-1: 1 accounts of ours, 0 foreign, 1 calls; nothing differs" in manage("sync")[1]
     assert manage("list")[1].split("\t")[:4] == ["nl-1", "open", "up", "1"]
     marzban.emu("POST", "lose", username=account_of(access).name)
     assert manage("reconcile", str(access.pk))[0] == 0
@@ -65,6 +66,8 @@ def test_adding_again_keeps_what_is_not_said(marzban, panel):
         ("add --name x --url u --username a --password b --inbounds {", 2, "not JSON"),
         ("check nobody", 2, "nobody"),
         ("sync nobody", 2, "nobody"),
+        ("reconcile 4711", 2, "no access 4711"),
+        ("move --from nobody --batch 0 --dry-run", 2, "1 to 200"),
     ],
 )
 def test_says_what_is_wrong_and_how_it_ended(arguments, code, words):
@@ -87,6 +90,19 @@ def test_panel_that_is_away_and_access_that_is_not_applied_need_attention(panel,
     assert code == 1 and f"Not applied: {access.pk}" in err
     code, found = read("reconcile", str(access.pk))
     assert (code, found["ok"], found["not_applied"]) == (1, False, [access.pk])
+
+
+def test_sync_of_a_panel_that_is_away_ends_soon_and_leaves_one_run(panel, marzban, monkeypatch, caplog):
+    monkeypatch.setattr("core.jobs.RETRY_SECONDS", 0)
+    marzban.outage(True)
+    code, _, err = manage("sync")
+    assert code == 1 and err.startswith("nl-1: POST") and "Traceback" not in caplog.text
+    assert Job.objects.get().attempts == TRIES
+    run = SyncRun.objects.get()
+    assert run.finished_at is not None and run.error in err
+    marzban.outage(False)
+    assert manage("sync")[0] == 0
+    assert (SyncRun.objects.get().calls, SyncRun.objects.get().error) == (1, "")
 
 
 def test_scripts_get_one_object_and_nothing_else(panel, marzban):

@@ -18,6 +18,8 @@ from vpnpanel.models import Panel
 
 ACTOR = "command line"
 OTHER_WORKER_SECONDS = 0.5
+# Half a dozen seconds: a call that was lost is forgiven, and nobody waits minutes for a panel that is away.
+TRIES = 3
 
 
 class Exit(IntEnum):
@@ -111,11 +113,17 @@ def panels_named(names: list[str], *, otherwise: Iterable[str]) -> list[Panel]:
     return panels
 
 
-def run_job(kind: str, subject: object, console: Console, *, label: str, **params: Any) -> Job:
-    """Have a job done to its end, here or by a worker that is at it already, and return it as it is then."""
+def run_job(
+    kind: str, subject: object, console: Console, *, label: str, tries: int = TRIES, **params: Any
+) -> Job:
+    """Have a job done to its end, here or by a worker that is at it already, and return it as it is then.
+
+    After `tries` failures in a row it is returned still open, for the worker to go on with.
+    """
     job = jobs.start(kind, subject=str(subject), asked_by=ACTOR, params=params or None)
+    most = job.attempts + tries
     with console.progress(label) as bar:
-        while job.state in Job.OPEN:
+        while job.state in Job.OPEN and job.attempts < most:
             if not jobs.run_due(most_steps=1):
                 time.sleep(OTHER_WORKER_SECONDS)
             job.refresh_from_db()

@@ -102,6 +102,8 @@ class MarzbanApi:
         if answer.status == 401:
             REFUSALS[self._key] = time.monotonic()
             raise PanelDown(REFUSED, permanent=True)
+        if answer.status in (404, 405) or (answer.status < 500 and not isinstance(answer.body, dict)):
+            raise PanelDown(f"login: {answer.status}: is this address a Marzban panel's?")
         text = str(_judge("login", answer).get("access_token", ""))
         if not text:
             raise PanelDown("the panel's login answered without a token")

@@ -75,18 +75,28 @@ def step(job: Job) -> Step:
     panel = Panel.objects.get(pk=int(job.subject))
     if panel.state == Panel.State.OFF:
         raise PanelRefused("the panel is switched off")
-    tally = Tally(**job.cursor) if job.cursor else Tally(run=SyncRun.objects.create(panel=panel).pk)
+    tally = Tally(**job.cursor) if job.cursor else Tally(run=_begin_run(panel, job))
     run = SyncRun.objects.get(pk=tally.run)
     run.panel = panel
     try:
         total, is_last = _read_pages(run, installation, tally)
     except PanelError as failed:
-        _keep(tally, error=str(failed))
+        _keep(tally, error=str(failed), finished_at=clock.now())
         raise
     if is_last:
         _finish(run, tally)
     result = {name: value for name, value in vars(tally).items() if name not in PLACE}
     return Step(cursor=vars(tally), done=tally.offset, total=total, is_last=is_last, result=result)
+
+
+def _begin_run(panel: Panel, job: Job) -> int:
+    """Return the row of a new run: that of the job's last try, if it failed before it had read a page."""
+    failed = SyncRun.objects.filter(panel=panel, calls=0, started_at__gte=job.created_at).exclude(error="")
+    again = failed.values_list("pk", flat=True).first()
+    if again is None:
+        return SyncRun.objects.create(panel=panel).pk
+    SyncRun.objects.filter(pk=again).update(started_at=clock.now())
+    return again
 
 
 def _read_pages(run: SyncRun, installation: Installation, tally: Tally) -> tuple[int, bool]:

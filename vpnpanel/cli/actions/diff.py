@@ -36,10 +36,11 @@ def run(options: dict[str, Any], console: Console) -> Exit:
         except PanelError as failed:
             error = str(failed)
             console.complain(f"{panel.name}: {error}")
-        console.say(
-            f"{panel.name}: {len(lines)} differ; {counts['accounts']} accounts of ours, "
-            f"{counts['foreign']} foreign, {counts['waiting']} about to be applied."
-        )
+        else:
+            console.say(
+                f"{panel.name}: {len(lines)} differ; {counts['accounts']} accounts of ours, "
+                f"{counts['foreign']} foreign, {counts['waiting']} about to be applied."
+            )
         if lines or error:
             code = Exit.ATTENTION
         differences = [asdict(line) for line in lines]

@@ -21,7 +21,7 @@ def run(options: dict[str, Any], console: Console) -> Exit:
     code = Exit.FINE
     results = []
     for panel in panels_named(options["names"], otherwise=guard.TESTABLE):
-        job = run_job(guard.KIND, panel.pk, console, label=f"test {panel.name}")
+        job = run_job(guard.KIND, panel.pk, console, label=f"test {panel.name}", tries=guard.TRIES)
         panel.refresh_from_db()
         outcome = job.result.get("outcome", "") if job.state == Job.State.DONE else "stopped"
         _tell(panel, job, outcome, console)

@@ -5,7 +5,7 @@ from argparse import ArgumentParser
 from dataclasses import asdict
 from typing import Any
 
-from vpnpanel.cli.frame import ACTOR, OTHER_WORKER_SECONDS, Console, Exit, panels_named
+from vpnpanel.cli.frame import ACTOR, OTHER_WORKER_SECONDS, Console, Exit, WrongUsage, panels_named
 from vpnpanel.models import MOST_IN_FLIGHT, Move, Panel
 from vpnpanel.previews import Preview, preview
 from vpnpanel.services import moves
@@ -26,6 +26,8 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: dict[str, Any], console: Console) -> Exit:
+    if not 1 <= options["batch"] <= MOST_IN_FLIGHT:
+        raise WrongUsage(f"--batch takes 1 to {MOST_IN_FLIGHT}.")
     names = [options["source"], *([options["target"]] if options["target"] else [])]
     found = {panel.name: panel for panel in panels_named(names, otherwise=())}
     source, target = found[options["source"]], found.get(options["target"])

@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from vpnpanel import reconciler, services
-from vpnpanel.cli.frame import Console, Exit
+from vpnpanel.cli.frame import Console, Exit, WrongUsage
 from vpnpanel.models import Access
 
 HELP = "apply what waits, or compare given accesses again"
@@ -30,6 +30,9 @@ def run(options: dict[str, Any], console: Console) -> Exit:
 
 
 def _compare(access_ids: list[int], console: Console) -> Exit:
+    known = set(Access.objects.filter(pk__in=access_ids).values_list("pk", flat=True))
+    if unknown := [key for key in access_ids if key not in known]:
+        raise WrongUsage(f"There is no access {unknown[0]}.")
     services.request_reconcile(access_ids)
     late = [key for key in access_ids if not reconciler.reconcile_one(key)]
     console.keep(applied=len(access_ids) - len(late), not_applied=late)
