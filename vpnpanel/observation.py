@@ -2,7 +2,7 @@
 
 from django.db.models import Sum
 
-from vpnpanel.drivers.base import Observed
+from vpnpanel.drivers.base import WHOLE, Observed
 from vpnpanel.models import Access, PanelAccount
 
 FIELDS = (
@@ -11,11 +11,12 @@ FIELDS = (
     "observed_limit",
     "links",
     "counter",
+    "counters",
     "used_bytes",
     "online_at",
 )
 # What changes with every gigabyte and nothing else; the rest changes seldom.
-TRAFFIC = frozenset({"counter", "used_bytes", "online_at"})
+TRAFFIC = frozenset({"counter", "counters", "used_bytes", "online_at"})
 MISSING = "missing"
 
 
@@ -43,16 +44,26 @@ def take_in_traffic(account: PanelAccount, observed: Observed) -> None:
 
 
 def _count(account: PanelAccount, observed: Observed) -> None:
-    """Add what the counter shows to the sum. A counter that fell was reset: all it shows is new traffic.
+    """Add to the sum what each counter grew by. One that fell was reset: all it shows is new traffic.
 
-    One that only lacks a part for now will show the part again: it is waited for, else it would count twice.
+    What a counter showed is kept while it is not shown, and when its part is gone: either may come back, and
+    would count twice. An account that was of one part so far is compared as a whole once more.
     """
-    counter = observed.counter
-    fell = counter < account.counter
-    if fell and not observed.counts_all:
-        return
-    account.used_bytes += counter if fell else counter - account.counter
-    account.counter = counter
+    shown = {part: size for part, size in observed.counters.items() if size is not None}
+    known = account.counters or {WHOLE: account.counter}
+    compared = shown
+    if WHOLE in known and WHOLE not in observed.counters:
+        if len(shown) < len(observed.counters):
+            return
+        compared = {WHOLE: observed.counter}
+    account.used_bytes += sum(_growth(known.get(part, 0), size) for part, size in compared.items())
+    known = known | shown
+    account.counter = sum(known.get(part, 0) for part in observed.counters)
+    account.counters = {} if WHOLE in observed.counters else {part: known[part] for part in known if part}
+
+
+def _growth(before: int, now: int) -> int:
+    return now - before if now >= before else now
 
 
 def limit_on_panel(access: Access, account: PanelAccount, used_in_all: int) -> int:

@@ -14,6 +14,8 @@ from vpnpanel.models import Access, Panel, PanelAccount
 from vpnpanel.observation import limit_on_panel
 
 TOLERATED_PART = 10
+# No panel takes a limit of 0 bytes for what it says: each part of an account that is used up keeps one.
+NOTHING_LEFT = 64
 
 
 class Owner(Enum):
@@ -51,22 +53,22 @@ def _seconds(moment: datetime | None) -> int | None:
     return int(moment.timestamp()) if moment else None
 
 
-def _limit(wish: Wish, observed: Observed) -> int | None:
-    wanted = limit_on_panel(wish.access, wish.account, wish.used_in_all)
-    if wish.access.panel_count == 1 or not wanted or not observed.traffic_limit:
-        return wanted
-    near = is_near(wish.access, wish.used_in_all, observed.traffic_limit, wanted)
-    return None if near else wanted
+def limit_to_set(access: Access, account: PanelAccount, used_in_all: int, shown: int) -> int | None:
+    """Return the limit in bytes that is wanted on the panel instead of the one shown; None if that may stay.
 
-
-def is_near(access: Access, used_in_all: int, shown: int, wanted: int) -> bool:
-    """Tell whether a limit may stay as it is shown where several accounts share an allowance.
-
-    Each byte on one panel moves the limits on all the others, so a difference of up to a tenth of what is
-    left stays. The nearer the end, the closer they are kept, and at the end exactly.
+    Where several accounts share an allowance each byte on one panel moves the limits on all the others, so a
+    difference of up to a tenth of what is left stays. The nearer the end, the closer they are kept. Once
+    nothing is left, a limit that lets nothing through is as good as any other.
     """
+    wanted = limit_on_panel(access, account, used_in_all)
+    if shown == wanted:
+        return None
+    if not wanted or not shown:
+        return wanted
+    is_closed = max(shown, wanted) <= account.counter + NOTHING_LEFT
     left = max(access.traffic_limit - used_in_all, 0)
-    return abs(shown - wanted) <= left // TOLERATED_PART
+    is_near = access.panel_count != 1 and abs(shown - wanted) <= left // TOLERATED_PART
+    return None if is_closed or is_near else wanted
 
 
 def _own_inbounds(wish: Wish, observed: Observed) -> dict[str, list[str]] | None:
@@ -106,7 +108,9 @@ FIELDS: dict[str, Field] = {
     "limit": Field(
         Owner.SHOP,
         lambda wish, observed: observed.traffic_limit,
-        _limit,
+        lambda wish, observed: limit_to_set(
+            wish.access, wish.account, wish.used_in_all, observed.traffic_limit
+        ),
     ),
     "inbounds": Field(Owner.SHOP, lambda wish, observed: dict(_tags(observed)), _own_inbounds),
     "whole": Field(Owner.SHOP, lambda wish, observed: observed.is_whole, lambda wish, observed: True),
@@ -143,6 +147,20 @@ def differences(wish: Wish, observed: Observed) -> dict[str, list[Any]]:
         if shown != wanted:
             found[name] = [shown, wanted]
     return found
+
+
+def terms_differ(access: Access, account: PanelAccount, used_in_all: int, at: datetime) -> list[str]:
+    """Return which terms of an account, "end" or "limit", were not as wanted when it was last looked at.
+
+    `used_in_all`: by all accounts of the access, in bytes.
+    """
+    if not access.is_wanted(at):
+        return []
+    found = {
+        "end": _seconds(account.observed_until) != _seconds(access.until),
+        "limit": limit_to_set(access, account, used_in_all, account.observed_limit) is not None,
+    }
+    return [name for name, differs in found.items() if differs]
 
 
 def is_own_arithmetic(found: dict[str, list[Any]], before: int) -> bool:

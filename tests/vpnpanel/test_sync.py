@@ -165,7 +165,9 @@ def look(panel, observed: Observed, began_at: datetime) -> sync.Tally:
 
 
 def shown(account, *, counter: int = 0) -> Observed:
-    return Observed(account.name, "active", True, datetime(2031, 1, 1, tzinfo=UTC), 0, counter, None, ())
+    return Observed(
+        account.name, "active", True, datetime(2031, 1, 1, tzinfo=UTC), 0, {"": counter}, None, ()
+    )
 
 
 def test_run_cut_off_between_pages_goes_on_and_counts_once(panel, marzban, monkeypatch):

@@ -6,13 +6,15 @@ import json
 import secrets
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
 # How long keys may be that are not any text: those of the ciphers of 2022.
 KEY_BYTES = (16, 32)
+# What the counter of an account is called that has but one.
+WHOLE = ""
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,9 @@ class Observed:
     """What the panel says of an account.
 
     `is_enabled`: nobody stopped it and its time is not over; an account whose traffic is used up counts.
-    `counter` is its traffic counter in bytes; it may fall after a reset. `counts_all`: nothing is missing in
-    it; else it says no more than that at least so much was used. `inbounds` are the tags it may enter by, by
+    `counters` are its traffic counters in bytes, by part: one called WHOLE, or one for each client it is made
+    of. A counter may fall after a reset; None where the part is there and the panel does not show its counter
+    for now. `inbounds` are the tags it may enter by, by
     protocol; None where the panel does not say. `telegram_id` is the customer's, where the panel has a field
     for it. `resets` says in a word how often the panel starts traffic or time anew by itself.
     `is_whole`: nothing of it is missing or unlike the rest, where an account is made of several parts.
@@ -110,7 +113,7 @@ class Observed:
     is_enabled: bool
     until: datetime | None
     traffic_limit: int
-    counter: int
+    counters: Mapping[str, int | None]
     online_at: datetime | None
     links: tuple[str, ...]
     note: str = ""
@@ -119,8 +122,12 @@ class Observed:
     resets: str = ""
     is_whole: bool = True
     is_stuck: bool = False
-    counts_all: bool = True
     keys: frozenset[str] = field(default=frozenset(), repr=False)
+
+    @property
+    def counter(self) -> int:
+        """Traffic in bytes, over all counters that are shown."""
+        return sum(size or 0 for size in self.counters.values())
 
 
 @dataclass(frozen=True)

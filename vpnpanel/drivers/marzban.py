@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from vpnpanel.drivers.base import (
+    WHOLE,
     Advises,
     Credentials,
     Desired,
@@ -331,13 +332,12 @@ def _observed(user: Any, own_host: str) -> Observed:
             is_enabled=status in ENABLED,
             until=datetime.fromtimestamp(user["expire"], UTC) if user.get("expire") else None,
             traffic_limit=int(user.get("data_limit") or 0),
-            counter=max(0, int(user.get("used_traffic") or 0)),
+            counters={WHOLE: None if user.get("used_traffic") is None else max(0, int(user["used_traffic"]))},
             online_at=_moment(user.get("online_at")),
             links=usable_links(name, user["links"] or (), own_host),
             note=str(user.get("note") or ""),
             inbounds=user.get("inbounds"),
             resets=_resets(user),
-            counts_all=user.get("used_traffic") is not None,
             keys=_secrets(user.get("proxies")),
         )
     except (ArithmeticError, OSError, TypeError, ValueError) as wrong:

@@ -118,6 +118,8 @@ class PanelAccount(models.Model):
     links = models.JSONField(default=list)
     # The panel's traffic counter at the last look, in bytes; `used_bytes` grows on when it is reset.
     counter = models.PositiveBigIntegerField(default=0)
+    # The same by part for an account of several, with those of parts that are gone.
+    counters = models.JSONField(default=dict, editable=False)
     used_bytes = models.PositiveBigIntegerField(_("used, bytes"), default=0)
     online_at = models.DateTimeField(_("last online"), null=True)
     observed_at = models.DateTimeField(_("observed"), null=True)

@@ -22,8 +22,8 @@ from vpnpanel.connections import driver_for
 from vpnpanel.drivers.base import Observed, PanelDriver
 from vpnpanel.errors import AccountMissing, PanelError
 from vpnpanel.models import Access, Panel, PanelAccount
-from vpnpanel.observation import limit_on_panel, take_in_traffic, used_in_all
-from vpnpanel.ownership import is_near
+from vpnpanel.observation import TRAFFIC, take_in_traffic, used_in_all
+from vpnpanel.ownership import limit_to_set
 from vpnpanel.services import backlog, usage
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ def _keep_some(reading: _Reading, names: list[str]) -> None:
         row.observed_at = reading.began_at
         growth[row.access_id] += row.used_bytes - before
     if older:
-        update_each(older, ("observed_status", "counter", "used_bytes", "online_at", "observed_at"))
+        update_each(older, ("observed_status", *sorted(TRAFFIC), "observed_at"))
     usage.note_growth(growth, at=reading.began_at)
 
 
@@ -156,7 +156,6 @@ def _let_limits_follow(access_ids: list[int]) -> None:
     for access in accesses:
         accounts = shared[access.pk] if len(shared[access.pk]) > 1 else []
         for account in accounts:
-            wanted = limit_on_panel(access, account, used[access.pk])
-            if not is_near(access, used[access.pk], account.observed_limit, wanted):
+            if limit_to_set(access, account, used[access.pk], account.observed_limit) is not None:
                 moved.append(account)
     backlog.mark_to_set(moved, before=now)

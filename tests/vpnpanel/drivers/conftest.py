@@ -71,8 +71,8 @@ class Case:
 
 
 def with_keys_only(shown: Observed) -> Observed:
-    """Return what was observed without what a panel draws anew for each link, or shows a moment later."""
-    return replace(shown, links=tuple(keys_of(shown.links)), counts_all=True)
+    """Return what was observed without what a panel draws anew for each link."""
+    return replace(shown, links=tuple(keys_of(shown.links)))
 
 
 def keys_of(links: tuple[str, ...]) -> list[str]:

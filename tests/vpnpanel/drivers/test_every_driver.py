@@ -30,7 +30,9 @@ class TestPut:
 
     def test_read_account_is_the_one_that_was_put(self, driver):
         put = driver.put_account(NAME, WANTED, is_new=True)
-        assert with_keys_only(put) == with_keys_only(driver.get_account(NAME))
+        read = driver.get_account(NAME)
+        assert with_keys_only(put) == with_keys_only(read)
+        assert set(read.counters.values()) == {0}  # none is None: all of them are shown
 
     def test_repeated_put_changes_nothing_and_keeps_the_keys(self, driver):
         first = driver.put_account(NAME, WANTED, is_new=True)
@@ -155,6 +157,7 @@ class TestLooking:
         driver.put_account(NAME, WANTED, is_new=True)
         (shown,) = [each for page in driver.pages() for each in page.accounts if each.name == NAME]
         assert with_keys_only(shown) == with_keys_only(driver.get_account(NAME))
+        assert set(shown.counters.values()) == {0}
 
     def test_figures_say_version_and_numbers(self, case, driver):
         driver.put_account(NAME, WANTED, is_new=True)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core import clock
-from vpnpanel.drivers.base import Credentials, Desired, Observed
+from vpnpanel.drivers.base import WHOLE, Credentials, Desired, Observed
 from vpnpanel.drivers.xui.inbounds import Client
 from vpnpanel.errors import PanelRefused
 
@@ -28,6 +28,7 @@ class Part:
     """A client with its traffic row (None: the panel shows none), its links and keys; an account or a part.
 
     One on an inbound that is not sold any more is kept switched off, so that its traffic still counts.
+    `counted_as`: the name of its traffic row; clients of one name share a row.
     """
 
     client: Client
@@ -37,6 +38,7 @@ class Part:
     is_sold: bool = True
     # Where it stands: the inbounds' protocols and tags.
     entrances: tuple[tuple[str, str], ...] = ()
+    counted_as: str = WHOLE
 
     @property
     def used(self) -> int:
@@ -61,6 +63,13 @@ class Part:
     @property
     def is_used_up(self) -> bool:
         return 0 < self.limit <= self.used
+
+    def is_live(self, at: datetime) -> bool:
+        """Tell whether nobody switched it off and its time is not over.
+
+        The panel switches off who has used up their traffic; one that is not sold only we do.
+        """
+        return self.status(at) in LIVE and (self.is_sold or bool(self.client.get("enable")))
 
     def is_over(self, at: datetime) -> bool:
         return 0 < self.end <= at.timestamp() * 1000
@@ -139,7 +148,7 @@ def differences(
 def observe(name: str, parts: Iterable[Part], *, is_whole: bool = True, is_stuck: bool = False) -> Observed:
     """Return what the panel says of an account that consists of `parts`, at least one.
 
-    Counters are summed. The limit is the parts' common one as long as that is not used up, else the sum of
+    The limit is the parts' common one as long as that is not used up, else the sum of
     what each may use: other than what is wanted as soon as the whole is used up and some part still lets in.
     """
     every = list(parts)
@@ -148,7 +157,7 @@ def observe(name: str, parts: Iterable[Part], *, is_whole: bool = True, is_stuck
     at = clock.now()
     statuses = [part.status(at) for part in sold]
     ends = {part.end for part in sold}
-    is_live = [part.status(at) in LIVE for part in (*sold, *others)]
+    is_live = [part.is_live(at) for part in (*sold, *others)]
     is_even = len(ends) == 1 and len(set(is_live[: len(sold)])) == 1 and not any(is_live[len(sold) :])
     used = sum(part.used for part in sold)
     elsewhere = sum(part.used for part in others)
@@ -160,7 +169,7 @@ def observe(name: str, parts: Iterable[Part], *, is_whole: bool = True, is_stuck
         is_enabled=any(is_live),
         until=_moment(max(ends)) if 0 not in ends else None,
         traffic_limit=limit + elsewhere if limit else 0,
-        counter=used + elsewhere,
+        counters=_counters(every),
         online_at=_moment(max(_number((part.row or {}).get("lastOnline")) for part in every)),
         links=tuple(link for part in sold for link in part.links),
         note=str(sold[0].client.get("comment") or ""),
@@ -169,7 +178,6 @@ def observe(name: str, parts: Iterable[Part], *, is_whole: bool = True, is_stuck
         resets=_resets(sold[0].client),
         is_whole=is_whole and is_even,
         is_stuck=is_stuck,
-        counts_all=_has_all_rows(every),
         keys=frozenset().union(*(part.keys for part in sold)),
     )
 
@@ -201,14 +209,10 @@ def share_limits(limit: int, used: list[int]) -> list[int]:
     return shares
 
 
-def _has_all_rows(parts: list[Part]) -> bool:
-    """Tell whether each client has a traffic row; clients of one name share one."""
-    counted = {_email(part) for part in parts if part.row is not None}
-    return all(_email(part) in counted for part in parts)
-
-
-def _email(part: Part) -> str:
-    return str(part.client.get("email") or "").lower()
+def _counters(parts: list[Part]) -> dict[str, int | None]:
+    """Return the counters by the names of their rows; None where no part of a name has its row."""
+    found: dict[str, int | None] = {part.counted_as: None for part in parts}
+    return found | {part.counted_as: part.used for part in parts if part.row is not None}
 
 
 def _tags(entrances: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -79,19 +79,22 @@ def of_name(name: str, inbounds: list[Inbound]) -> Family:
 
 def all_of(inbounds: list[Inbound]) -> Iterator[Family]:
     """Yield every account of the panel, oldest first, so that new ones move none of the others."""
-    found: dict[tuple[str, str], Family] = {}
+    found: dict[str, dict[str, Family]] = {}
+    left: list[tuple[Inbound, Row]] = []
     for inbound in inbounds:
         rows = {_email(row): row for row in inbound.stats}
         for client in inbound.clients:
             email = str(client.get("email") or "")
             name, owner = _name_and_owner(email, client, inbound)
-            family = found.setdefault((name.lower(), owner), Family(name))
+            family = found.setdefault(name.lower(), {}).setdefault(owner, Family(name))
             family.members.append(Member(inbound, client, rows.pop(email.lower(), None)))
-        for email, row in rows.items():
-            name, owner = _name_and_owner(email, row, inbound)
-            if (name, owner) in found:
-                found[name, owner].orphans.append(row)
-    yield from sorted(found.values(), key=_age)
+        left += ((inbound, row) for row in rows.values())
+    for inbound, row in left:
+        name, owner = _name_and_owner(_email(row), row, inbound)
+        namesakes = found.get(name, {})
+        if len(namesakes) == 1 or owner in namesakes:  # before 2.8.3 rows don't tell whose they are
+            namesakes.get(owner, next(iter(namesakes.values()))).orphans.append(row)
+    yield from sorted((family for each in found.values() for family in each.values()), key=_age)
 
 
 def wanted_clients(family: Family, desired: Desired, sold: list[Inbound]) -> Iterator[Wanted]:
@@ -124,8 +127,9 @@ def observe_family(family: Family, sold_ids: frozenset[int] | None, writer: Link
         links = writer.links(member.inbound, member.client) if is_sold else ()
         own_keys = shown_keys(member.client, [member.inbound.protocol]) if is_sold else frozenset()
         place = (member.inbound.protocol, member.inbound.tag)
-        parts.append(Part(member.client, member.row, tuple(links), own_keys, is_sold, (place,)))
-    parts += [Part({}, row, is_sold=False) for row in family.orphans]
+        counted_as = _email(member.client)
+        parts.append(Part(member.client, member.row, tuple(links), own_keys, is_sold, (place,), counted_as))
+    parts += [Part({}, row, is_sold=False, counted_as=_email(row)) for row in family.orphans]
     stands_on = {each.inbound.id for each in family.members}
     return observe(
         family.name,

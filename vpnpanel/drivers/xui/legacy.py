@@ -187,7 +187,8 @@ class LegacyDialect:
         if problem is not None or is_much:
             return self._read()
         fresh = {key: read_inbound(self._api.get(f"{ROOT}/get/{key}")) for key in touched}
-        return [_with_rows_of(each, fresh.get(each.id)) for each in inbounds]
+        made = [change for change in changes if change.old is None]
+        return [_with_rows_of(each, fresh[each.id], made) if each.id in fresh else each for each in inbounds]
 
     def _remove_one(self, inbound: Inbound, client: Client) -> PanelError | None:
         try:
@@ -243,10 +244,16 @@ def _address_of(inbound: Inbound, client: Client) -> str:
     return segment(key)
 
 
-def _with_rows_of(old: Inbound, fresh: Inbound | None) -> Inbound:
-    if fresh is None:
-        return old
-    return fresh if fresh.stats else replace(fresh, stats=old.stats)
+def _with_rows_of(old: Inbound, fresh: Inbound, made: list[Change]) -> Inbound:
+    """Give an inbound read by itself its traffic rows: panels of version 2 show them only in the whole list.
+
+    Those of the last list stand for them, and a client made since then has used nothing.
+    """
+    rows = fresh.stats or old.stats
+    known = {row.get("email") for row in rows}
+    emails = [change.new["email"] for change in made if change.inbound.id == old.id]
+    blank = [{"email": email, "up": 0, "down": 0} for email in emails if email not in known]
+    return replace(fresh, stats=(*rows, *blank))
 
 
 def _names(changes: list[Change]) -> str:
