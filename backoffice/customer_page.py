@@ -24,7 +24,7 @@ from notifications.models import OutboxMessage
 from referrals.models import Referral
 from subscriptions.models import Grant, Subscription, TakeBack
 from vpnpanel.models import Access, PanelAccount
-from vpnpanel.services import traffic_by_day
+from vpnpanel.services import terms_differ, traffic_by_day
 
 TAKEN = Sum("take_backs__seconds", filter=Q(take_backs__state=TakeBack.State.TAKEN))
 GRANTS_SHOWN = 8
@@ -164,7 +164,7 @@ def _card(
     return Card(
         subscription=subscription,
         standing=_standing(subscription, customer, placed, now),
-        placements=[_placement(access, account, now) for account in placed],
+        placements=[_placement(access, account, used, now) for account in placed],
         grants=[_grant_line(grant) for grant in grants[:GRANTS_SHOWN]],
         more_grants=max(len(grants) - GRANTS_SHOWN, 0),
         used=size(subscription.period_used(used)),
@@ -188,10 +188,10 @@ def _standing(
     return Standing(_("Works"), "success") if serves else Standing(_("Being activated"), "warning")
 
 
-def _placement(access: Access, account: PanelAccount, now: datetime) -> Placement:
+def _placement(access: Access, account: PanelAccount, used: int, now: datetime) -> Placement:
     online = account.online_at
     ago = _("%(span)s ago") % {"span": timesince(online, now, depth=1)} if online is not None else "–"
-    return Placement(account, ", ".join(_differences(access, account, now)), ago)
+    return Placement(account, ", ".join(_differences(access, account, used, now)), ago)
 
 
 def _grant_line(grant: Any) -> GrantLine:
@@ -206,15 +206,15 @@ def _days(seconds: int) -> str:
     return f"{round(seconds / DAY.total_seconds(), 1):g}"
 
 
-def _differences(access: Access, account: PanelAccount, now: datetime) -> list[str]:
-    """Return in which points a live account is not what it should be, as far as we last looked."""
+def _differences(access: Access, account: PanelAccount, used: int, now: datetime) -> list[str]:
+    """Return in which points a live account is not what it should be, as far as we last looked.
+
+    `used` is the traffic of all accounts of the access, in bytes.
+    """
     if account.placement not in PanelAccount.LIVE or account.observed_at is None:
         return []
-    differs = []
-    if access.is_wanted(now) and account.observed_until != access.until:
-        differs.append(_("end"))
-    if account.observed_limit != access.traffic_limit:
-        differs.append(_("traffic limit"))
+    words = {"end": _("end"), "limit": _("traffic limit")}
+    differs = [words[name] for name in terms_differ(access, account, used, now)]
     if account.applied_generation != access.generation:
         differs.append(_("a change is not applied"))
     return differs

@@ -81,6 +81,25 @@ def test_an_account_that_is_not_as_wanted_is_marked(client, staff, life):
     assert (before.differs, after.differs) == ("", "end")
 
 
+def test_traffic_used_on_another_panel_makes_no_limit_differ(client, staff, life):
+    """A panel's own limit is what was used there and what remains of the whole allowance."""
+    access = life.subscription.access
+    account = PanelAccount.objects.get(access=access)
+    Access.objects.update(traffic_limit=1000)
+    PanelAccount.objects.update(
+        observed_at=life.customer.joined_at, observed_until=access.until, observed_limit=700, counter=100,
+        used_bytes=100,
+    )  # fmt: skip
+    PanelAccount.objects.create(
+        access=access, panel=account.panel, name="before", placement="gone", used_bytes=300
+    )
+    shown = page_of(client, life.customer).context["cards"][0].placements
+    PanelAccount.objects.filter(pk=account.pk).update(observed_limit=1000)
+    later = page_of(client, life.customer).context["cards"][0].placements
+    differs = [each.differs for each in (*shown, *later) if each.account.pk == account.pk]
+    assert differs == ["", "traffic limit"]
+
+
 def test_a_customer_without_anything_has_a_page(client, staff):
     page = page_of(client, make_customer())
     assert page.context["cards"] == []

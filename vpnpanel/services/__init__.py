@@ -5,6 +5,7 @@ Nothing else changes the state of this room. For a customer's access the caller 
 what panels showed.
 """
 
+from vpnpanel.ownership import terms_differ
 from vpnpanel.services.accesses import (
     change_access,
     choose_location,
@@ -44,6 +45,7 @@ __all__ = [
     "rotate_keys",
     "set_panel_state",
     "settle_outage",
+    "terms_differ",
     "traffic_by_day",
     "used_bytes",
 ]
