@@ -342,6 +342,8 @@ class PanelAccountAdmin(HistoryAdmin):
         "error",
         "joined_at",
         "serving_at",
+        "leaving_at",
+        "serves_until",
         "gone_at",
     )
     readonly_fields = fields
@@ -355,8 +357,8 @@ class PanelAccountAdmin(HistoryAdmin):
         return link_to(account.access)
 
     @column(_("placement"), tones=PLACEMENTS, ordering="placement")
-    def shown_placement(self, account: PanelAccount) -> tuple[str, str]:
-        return account.placement, account.get_placement_display()
+    def shown_placement(self, account: PanelAccount) -> tuple[str, Any]:
+        return account.placement, account.placement_in_words
 
     @column(_("used"), ordering="used_bytes")
     def used(self, account: PanelAccount) -> str:

@@ -21,7 +21,10 @@ from vpnpanel.ownership import Wish, differences, is_own_arithmetic
 Kind = SyncFinding.Kind
 Placement = PanelAccount.Placement
 
-OWN = ("access", "panel", "name", "placement", "applied_generation", "observed_at", "credentials")
+OWN = (
+    "access", "panel", "name", "placement", "serves_until", "applied_generation", "observed_at",
+    "credentials",
+)  # fmt: skip
 # Those of an access that a comparison looks at; to read and decrypt the rest takes most of the time.
 READ = tuple(
     f"access__{name}"
@@ -64,7 +67,7 @@ def look(panel: Panel, rows: list[PanelAccount], shown: dict[str, Observed]) -> 
     now, seen = clock.now(), Look()
     for row in rows:
         observed = shown[row.name]
-        if not row.is_live:
+        if not row.is_kept_in_line:
             is_back = row.placement == Placement.GONE  # an older copy of the panel was put back
             if is_back and observed.is_stuck:
                 continue  # as it was left: off, and the panel does not delete it
@@ -77,7 +80,8 @@ def look(panel: Panel, rows: list[PanelAccount], shown: dict[str, Observed]) -> 
             seen.growth[row.access_id] += row.used_bytes - used_before
         total = used.get(row.access_id, 0) + row.used_bytes - used_before
         if found := differences(Wish(row.access, row, panel, total, now), observed):
-            is_own = is_own_arithmetic(found, limit_before)
+            # Nobody is asked about one that will be gone soon.
+            is_own = is_own_arithmetic(found, limit_before) or not row.is_live
             seen.differing.append(Difference(row, Kind.DRIFT, found, is_own))
     return seen
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Count, Max, Q
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -12,7 +13,8 @@ from django.utils.translation import ngettext
 from core.acts import Act, ActForm, Change
 from core.staff import HistoryAdmin, column, link_to, page_of
 from vpnpanel.errors import CannotMove
-from vpnpanel.models import MOST_IN_FLIGHT, Move, MoveItem, Panel
+from vpnpanel.grace import default_hours
+from vpnpanel.models import LONGEST_GRACE_HOURS, MOST_IN_FLIGHT, Move, MoveItem, Panel, PanelAccount
 from vpnpanel.panel_form import SECRETS as PANEL_SECRETS
 from vpnpanel.previews import preview
 from vpnpanel.services import moves
@@ -42,10 +44,21 @@ class MoveForm(ActForm):
         help_text=_("So many are on their way at once; each keeps the old server until the new one works."),
     )
 
+    grace_hours = forms.IntegerField(
+        label=_("Old servers serve on, hours"),
+        min_value=0,
+        max_value=LONGEST_GRACE_HOURS,
+        help_text=_(
+            "Apps learn of the new server when they refresh; until then they go on by the old one. 0: it "
+            "stops at once."
+        ),
+    )
+
     def fit(self) -> None:
         others = Panel.objects.exclude(pk=self.subject.pk).filter(
             state__in=[Panel.State.OPEN, Panel.State.CLOSED]
         )
+        self.fields["grace_hours"].initial = default_hours()
         field = self.fields["target"]
         assert isinstance(field, forms.ChoiceField)
         names = [(str(panel.pk), str(panel)) for panel in others.only("name")]
@@ -77,7 +90,8 @@ def show_preview(panel: Panel, values: dict[str, Any]) -> list[Change]:
 
 def begin(panel: Panel, values: dict[str, Any], actor: str) -> Any:
     target = _target(values)
-    move = moves.start_move(panel.pk, target.pk if target else None, batch=values["batch"], actor=actor)
+    asked = {"batch": values["batch"], "grace_hours": values["grace_hours"]}
+    move = moves.start_move(panel.pk, target.pk if target else None, actor=actor, **asked)
     return format_html(
         '{} <a class="bo-link" href="{}">{}</a>', _("The move has begun:"), page_of(move), str(move)
     )
@@ -87,8 +101,9 @@ MOVE_AWAY = Act(
     name="move",
     title=_("Move customers away"),
     about=_(
-        "Each customer gets an account on the other panel; the old one goes once the new one works. The link "
-        "stays the same. From now on this panel takes nobody new."
+        "Each customer gets an account on the other panel. Once that works their link leads to it, and the "
+        "old account goes when its hours are over. The link stays the same. From now on this panel takes "
+        "nobody new."
     ),
     permission="vpnpanel.change_panel",
     run=begin,
@@ -140,7 +155,8 @@ MOVE_ACTS = (
         name="back",
         title=_("Roll back"),
         about=_(
-            "Everybody who has moved gets a new account on the panel they came from, and goes back to it."
+            "Everybody who has moved goes back to the panel they came from: to the old account while that "
+            "still serves, otherwise to a new one."
         ),
         permission="vpnpanel.change_panel",
         run=_steer(moves.roll_back, _("They are on their way back.")),
@@ -166,6 +182,7 @@ class MoveAdmin(HistoryAdmin):
         "failed",
         "returned",
         "batch",
+        "grace_hours",
         "trouble",
         "asked_by",
         "started_at",
@@ -199,11 +216,15 @@ class MoveAdmin(HistoryAdmin):
 
 
 def move_parts(move_id: int) -> dict[str, Any]:
-    """Return what stands on a move's page beside its figures: who could not be moved, and why."""
+    """Return what stands on a move's page beside its figures: who could not be moved, and why; how many old
+    accounts serve on, and until when the last."""
+    moved = PanelAccount.objects.filter(Q(moves_away__move=move_id) | Q(moves_here__move=move_id))
+    serving = moved.filter(serves_until__isnull=False)
     failed = MoveItem.objects.filter(move=move_id, state=MoveItem.State.FAILED)
     return {
         "failed": list(failed.select_related("access__user").order_by("-id")[:SHOWN]),
         "items_url": f"{page_of(MoveItem)}?move__id__exact={move_id}",
+        **serving.aggregate(old_ones=Count("pk", distinct=True), old_until=Max("serves_until")),
     }
 
 

@@ -25,7 +25,8 @@ class Plan:
     """What to do for an access. `access` is as read at the time `at`, its generation included.
 
     `trouble` says why something wanted cannot be done now; empty if nothing stands in the way.
-    `is_partial`: panels that are busy were left out, their turn comes. `outgoing` leave once `staying` work.
+    `is_partial`: panels that are busy were left out, their turn comes. `outgoing` leave once `staying` work,
+    and serve on until `serves_until`; `lingering` are those that do so already.
     """
 
     access: Access
@@ -35,6 +36,8 @@ class Plan:
     is_partial: bool = False
     staying: tuple[PanelAccount, ...] = ()
     outgoing: tuple[PanelAccount, ...] = ()
+    lingering: tuple[PanelAccount, ...] = ()
+    serves_until: datetime | None = None
 
 
 @dataclass(frozen=True)

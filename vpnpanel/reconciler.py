@@ -234,7 +234,9 @@ def due(busy_panels: Collection[int] = ()) -> QuerySet[Access]:
         panel__is_up=False,
     )
     is_behind = (
-        Q(placement__in=[PanelAccount.Placement.JOINING, PanelAccount.Placement.LEAVING])
+        Q(placement=PanelAccount.Placement.JOINING)
+        | Q(placement=PanelAccount.Placement.LEAVING, serves_until__isnull=True)
+        | Q(serves_until__lte=clock.now())
         | Q(applied_generation__lt=OuterRef("generation"))
         | ~Q(error="")
     )

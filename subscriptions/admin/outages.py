@@ -177,6 +177,6 @@ class OutageAdmin(HistoryAdmin):
 
 @admin.register(PanelRules)
 class PanelRulesAdmin(RulesAdmin):
-    list_display = ("__str__", "alert_after_minutes")
-    fields = ("alert_after_minutes",)
+    list_display = ("__str__", "alert_after_minutes", "grace_hours")
+    fields = ("alert_after_minutes", "grace_hours")
     change_rules = staticmethod(vpnpanel.change_panel_rules)

@@ -19,9 +19,8 @@ def read_near_limit() -> int:
     those go first who were read longest ago; panels that are away are not waited for. Returns how many
     accounts were read. One query finds them, however many there are.
     """
-    open_ones = PanelAccount.objects.filter(
+    open_ones = PanelAccount.objects.in_use().filter(
         access=OuterRef("access"),
-        placement=PanelAccount.Placement.SERVING,
         observed_status=LETS_THROUGH,
         panel__is_up=True,
         panel__state__in=Panel.SERVING,

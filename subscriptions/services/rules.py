@@ -17,3 +17,8 @@ def change_rules(*, actor: str, **values: Any) -> SubscriptionRules:
         said = {name: str(value) for name, value in changed.items()}
         accounts.note(None, "subscription_rules.changed", actor=actor, data=said)
     return row
+
+
+def update_hours() -> int:
+    """Return after how many hours apps are advised to fetch the link again."""
+    return rules.read(SubscriptionRules).update_hours

@@ -50,7 +50,7 @@ class Place:
         )
 
 
-@dataclass
+@dataclass(eq=False)
 class Buyer:
     user: User = field(default_factory=make_customer)
 

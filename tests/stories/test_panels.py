@@ -1,18 +1,24 @@
 """What customers live through on a panel of each kind, from the purchase to the link and past mishaps."""
 
 import uuid
+from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 from django.db import transaction
+from django.db.models import F
+from django.test import Client
 
 from core.models import Installation
 from core.services import claim_installation, take_over_installation
 from notifications.models import OutboxMessage
 from subscriptions import services as subscriptions
+from tests.factories import make_staff
 from tests.stories.buyers import Buyer, Place, bring_about, full_sync, keys_in, take_into_service
 from vpnpanel import services
-from vpnpanel.models import Access, Panel, PanelAccount
+from vpnpanel.models import Access, Move, Panel, PanelAccount
 from vpnpanel.services import outages
+from vpnpanel.services.moves import work_moves
 
 KINDS = ("marzban", "xui_legacy", "xui_clients")
 GIB = 2**30
@@ -185,6 +191,77 @@ def test_panel_that_is_lost_is_left_under_the_same_link_and_taken_back(anna, pla
     has(place, anna)
     has(place, boris)
     assert anna.subscription.link == link
+
+
+@dataclass
+class Olga:
+    """Staff, who move customers by the admin's pages."""
+
+    client: Client
+
+    def begins(self, old: Place, new: Place, *, batch: int, hours: int) -> Move:
+        """Look at the preview, then move; return what that began."""
+        address = f"/admin/vpnpanel/panel/{old.panel.pk}/do/move/"
+        asked = {"target": str(new.panel.pk), "batch": str(batch), "grace_hours": str(hours)}
+        shown = self.client.post(address, asked).content.decode()
+        assert "Will move" in shown and not Move.objects.exists(), "looking moves nobody"
+        assert self.client.post(address, {**asked, "confirm": "1"}).status_code == 302
+        return Move.objects.get()
+
+    def presses(self, move: Move, act: str) -> None:
+        address = f"/admin/vpnpanel/move/{move.pk}/do/{act}/"
+        assert self.client.post(address, {"confirm": "1"}).status_code == 302
+
+    def sees(self, move: Move) -> str:
+        return self.client.get(f"/admin/vpnpanel/move/{move.pk}/change/").content.decode()
+
+
+def places_of(buyers: list[Buyer], *places: Place) -> list[str]:
+    """Tell where each customer's link leads, and that its keys open there."""
+    return [next(place.panel.name for place in places if buyer.gets_in(place)) for buyer in buyers]
+
+
+def test_move_begun_paused_resumed_and_rolled_back_keeps_everybody_connected(anna, place, elsewhere, client):
+    client.force_login(make_staff())
+    olga, buyers = Olga(client), [anna, Buyer()]
+    elsewhere.set_state(Panel.State.CLOSED)
+    buyers[1].buys()
+    bring_about()
+    old = {buyer: buyer.links() for buyer in buyers}
+    addresses = [buyer.subscription.link for buyer in buyers]
+
+    def everybody_gets_in(where: list[str]) -> None:
+        """By the link as it is now, and by what an app holds that has not fetched it since the start."""
+        assert places_of(buyers, place, elsewhere) == where
+        assert all(place.world.connects(link) for links in old.values() for link in links)
+        assert [buyer.subscription.link for buyer in buyers] == addresses
+
+    everybody_gets_in(["nl-1"] * 2)
+    move = olga.begins(place, elsewhere, batch=1, hours=24)
+    work_moves(budget_seconds=0)  # begins with the first, and has no time for more
+    bring_about()
+    olga.presses(move, "pause")
+    work_moves()
+    everybody_gets_in(["de-1", "nl-1"])
+    assert "1 old account serves on" in olga.sees(move)
+
+    olga.presses(move, "resume")
+    work_moves()
+    everybody_gets_in(["de-1"] * 2)
+    new = {buyer: buyer.links() for buyer in buyers}
+
+    olga.presses(move, "back")
+    work_moves()
+    everybody_gets_in(["nl-1"] * 2)
+    assert [buyer.keys() for buyer in buyers] == [keys_in(old[buyer]) for buyer in buyers]
+    assert all(elsewhere.world.connects(link) for links in new.values() for link in links)
+    assert Move.objects.get().state == Move.State.ROLLED_BACK
+
+    PanelAccount.objects.update(serves_until=F("serves_until") - timedelta(hours=24))
+    outages.probe()
+    bring_about()
+    everybody_gets_in(["nl-1"] * 2)
+    assert not any(elsewhere.world.connects(link) for links in new.values() for link in links)
 
 
 def everything_happens_to(place: Place, count: int = 3) -> list[Buyer]:

@@ -42,8 +42,9 @@ def accesses(old: Panel, new: Panel) -> list[Access]:
     return made
 
 
-def begin(old: Panel, new: Panel | None, *, batch: int = 2) -> Move:
-    return moves.start_move(old.pk, new.pk if new else None, batch=batch, actor="olga")
+def begin(old: Panel, new: Panel | None, *, batch: int = 2, grace: int = 0) -> Move:
+    goal = new.pk if new else None
+    return moves.start_move(old.pk, goal, batch=batch, grace_hours=grace, actor="olga")
 
 
 def run(move: Move) -> Move:

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from core.claims import Claimable
@@ -84,8 +86,23 @@ class Access(Claimable):
         return self.is_enabled and not self.is_gone and self.until > at
 
 
+class PanelAccounts(models.QuerySet["PanelAccount"]):
+    def in_use(self) -> "PanelAccounts":
+        """Those that may let their customer in: serving, also beside what replaced them."""
+        return self.filter(Q(placement=PanelAccount.Placement.SERVING) | Q(serves_until__isnull=False))
+
+    def to_remove(self, at: datetime) -> "PanelAccounts":
+        """Those that are to leave their panel at that time."""
+        is_over = Q(serves_until__isnull=True) | Q(serves_until__lte=at)
+        return self.filter(is_over, placement=PanelAccount.Placement.LEAVING)
+
+
 class PanelAccount(models.Model):
     """An Access on one panel, as last observed. Never deleted.
+
+    One that others replaced may serve on for a while, so that an app that has not fetched the link since
+    still gets through: it is out of the link, and leaving, with `serves_until` set. The reconciler keeps it
+    in line like the others until then, or until nobody should get through by it any more.
 
     Only the reconciler and the full sync write it; taking over an operator's account makes one.
     `applied_generation` is that of the access when the panel was last told; on a panel that holds changes an
@@ -127,7 +144,10 @@ class PanelAccount(models.Model):
     joined_at = models.DateTimeField(_("made"), auto_now_add=True)
     serving_at = models.DateTimeField(_("serving since"), null=True)
     leaving_at = models.DateTimeField(_("given up"), null=True)
+    serves_until = models.DateTimeField(_("replaced, serves until"), null=True)
     gone_at = models.DateTimeField(_("removed"), null=True)
+
+    objects = PanelAccounts.as_manager()
 
     class Meta:
         verbose_name = _("panel account")
@@ -139,6 +159,10 @@ class PanelAccount(models.Model):
                 fields=["access", "panel"],
                 condition=Q(placement__in=["joining", "serving"]),
                 name="panel_account_one_live",
+            ),
+            models.CheckConstraint(
+                condition=Q(serves_until__isnull=True) | Q(placement="leaving"),
+                name="panel_account_serves_on_while_leaving",
             ),
         ]
         indexes = [
@@ -154,6 +178,19 @@ class PanelAccount(models.Model):
     @property
     def is_live(self) -> bool:
         return self.placement in self.LIVE
+
+    @property
+    def is_kept_in_line(self) -> bool:
+        """Whether the panel should show what the access wants: it lives there, or serves on for a while."""
+        return self.is_live or self.serves_until is not None
+
+    @property
+    def placement_in_words(self) -> str:
+        """Return its placement for staff, in the active language."""
+        if self.serves_until is None:
+            return self.get_placement_display()
+        until = date_format(timezone.localtime(self.serves_until), "SHORT_DATETIME_FORMAT")
+        return _("Replaced, serves on until %(until)s") % {"until": until}
 
     def is_held(self, access: Access) -> bool:
         """Tell whether the panel's staff want to approve whatever is done to it, and nobody has yet."""

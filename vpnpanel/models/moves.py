@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from vpnpanel.models.accesses import Access, PanelAccount
+from vpnpanel.models.outages import LONGEST_GRACE_HOURS
 from vpnpanel.models.panels import Panel
 
 MOST_IN_FLIGHT = 200
@@ -33,6 +34,9 @@ class Move(models.Model):
         _("customers at a time"),
         default=10,
         validators=[MinValueValidator(1), MaxValueValidator(MOST_IN_FLIGHT)],
+    )
+    grace_hours = models.PositiveSmallIntegerField(
+        _("old servers serve on, hours"), default=0, validators=[MaxValueValidator(LONGEST_GRACE_HOURS)]
     )
     trouble = models.TextField(_("why it stands still"), blank=True)
     asked_by = models.CharField(_("asked by"), max_length=150)

@@ -9,6 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 from vpnpanel.models.panels import Panel
 
+LONGEST_GRACE_HOURS = 720
+
 
 class PanelRules(models.Model):
     """The shop's rules for panels. There is one row."""
@@ -19,6 +21,16 @@ class PanelRules(models.Model):
         default=10,
         validators=[MinValueValidator(1), MaxValueValidator(1440)],
         help_text=_("A panel that has not answered for so long is an outage that staff are told of."),
+    )
+    grace_hours = models.PositiveSmallIntegerField(
+        _("a replaced server serves on, hours"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(LONGEST_GRACE_HOURS)],
+        help_text=_(
+            "Apps learn of the new server when they refresh. 0: the old one stops at once. Empty: twice as "
+            "long as apps are advised to wait between refreshes."
+        ),
     )
 
     class Meta:

@@ -5,6 +5,7 @@ Nothing else changes the state of this room. For a customer's access the caller 
 what panels showed.
 """
 
+from vpnpanel.grace import register_update_hours
 from vpnpanel.ownership import terms_differ
 from vpnpanel.services.accesses import (
     change_access,
@@ -40,6 +41,7 @@ __all__ = [
     "open_access",
     "read_traffic",
     "register_panel",
+    "register_update_hours",
     "remove_long_ended",
     "request_reconcile",
     "rotate_keys",

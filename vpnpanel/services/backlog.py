@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import F, Q
 
+from core import clock
 from core.retention import BATCH
 from vpnpanel.models import Access, Panel, PanelAccount
 
@@ -42,13 +43,16 @@ def release_misplaced() -> int:
     """Have accounts moved or removed that should not be where they are; return how many there are.
 
     The sweep behind a removal that waited for a panel, which keeps no access dirty, and behind a panel given
-    up while an access was being applied to it, or while its accesses were being marked.
+    up while an access was being applied to it, or while its accesses were being marked. Also the end of the
+    time that replaced accounts serve on, and what changed for them while their panel was away.
     """
-    to_leave = Q(placement=PanelAccount.Placement.LEAVING, panel__is_up=True)
-    given_up = Q(placement__in=PanelAccount.LIVE, panel__state__in=[Panel.State.LOST, Panel.State.OFF])
-    misplaced = (to_leave & ~Q(panel__state=Panel.State.OFF)) | given_up
-    accounts = PanelAccount.objects.filter(misplaced, access__is_dirty=False)
-    return mark_dirty(list(accounts.values_list("access_id", flat=True)))
+    accounts = PanelAccount.objects.filter(access__is_dirty=False)
+    callable_ones = accounts.filter(panel__is_up=True).exclude(panel__state=Panel.State.OFF)
+    behind = Q(serves_until__isnull=False, applied_generation__lt=F("access__generation"))
+    in_place = Q(placement__in=PanelAccount.LIVE) | Q(serves_until__isnull=False)
+    given_up = accounts.filter(in_place, panel__state__in=[Panel.State.LOST, Panel.State.OFF])
+    misplaced = callable_ones.to_remove(clock.now()) | callable_ones.filter(behind) | given_up
+    return mark_dirty(list(misplaced.values_list("access_id", flat=True)))
 
 
 def _in_batches(access_ids: Iterable[int], **values: object) -> int:

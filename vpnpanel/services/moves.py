@@ -18,7 +18,8 @@ from core.nudges import nudge
 from core.services import require_installation
 from vpnpanel.choosing import selling
 from vpnpanel.errors import CannotMove
-from vpnpanel.models import MOST_IN_FLIGHT, Move, MoveItem, Panel
+from vpnpanel.grace import default_hours
+from vpnpanel.models import LONGEST_GRACE_HOURS, MOST_IN_FLIGHT, Move, MoveItem, Panel
 from vpnpanel.previews import fitting_on, preview, problem_of
 from vpnpanel.reconciler import reconcile_due
 from vpnpanel.services import backlog
@@ -33,15 +34,21 @@ Item = MoveItem.State
 
 
 @transaction.atomic
-def start_move(source_id: int, target_id: int | None, *, batch: int, actor: str) -> Move:
+def start_move(
+    source_id: int, target_id: int | None, *, batch: int, actor: str, grace_hours: int | None = None
+) -> Move:
     """Begin to move the customers of a panel to another one, or to wherever their groups have room.
 
-    A source that is open takes nobody new from now on. Raises CannotMove, with the reason.
+    A source that is open takes nobody new from now on. Old accounts serve on for `grace_hours`, as long as
+    the rules for panels say for None. Raises CannotMove, with the reason.
     """
     source = Panel.objects.select_for_update(no_key=True).get(pk=source_id)
     target = Panel.objects.get(pk=target_id) if target_id else None
     if not 1 <= batch <= MOST_IN_FLIGHT:
         raise CannotMove(f"move between 1 and {MOST_IN_FLIGHT} customers at a time")
+    grace_hours = default_hours() if grace_hours is None else grace_hours
+    if not 0 <= grace_hours <= LONGEST_GRACE_HOURS:
+        raise CannotMove(f"old servers serve on between 0 and {LONGEST_GRACE_HOURS} hours")
     if Move.objects.filter(source=source, state__in=Move.OPEN).exists():
         raise CannotMove(f"a move away from {source} is under way already")
     if problem := problem_of(source, target):
@@ -50,7 +57,9 @@ def start_move(source_id: int, target_id: int | None, *, batch: int, actor: str)
         Panel.objects.filter(pk=source.pk).update(state=Panel.State.DRAINING)
         note(None, "panel.state", actor=actor, subject=f"panel:{source.pk}", data={"state": "draining"})
     total = preview(source, target).fitting
-    move = Move.objects.create(source=source, target=target, batch=batch, asked_by=actor, total=total)
+    move = Move.objects.create(
+        source=source, target=target, batch=batch, grace_hours=grace_hours, asked_by=actor, total=total
+    )
     _note(move, "started", actor)
     nudge(WORK)
     return move
@@ -94,7 +103,8 @@ def cancel(move_id: int, *, actor: str) -> bool:
 
 @transaction.atomic
 def roll_back(move_id: int, *, actor: str) -> bool:
-    """Bring everybody back whom the move took away, each to a new account that works before the other leaves.
+    """Bring everybody back whom the move took away, each to an account that works before the other leaves:
+    the old one while that still serves, otherwise a new one.
 
     Tell whether that changed anything. Raises CannotMove if the panel they left does not serve any more.
     """

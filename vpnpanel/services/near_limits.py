@@ -66,11 +66,8 @@ def read_traffic(access_ids: Iterable[int]) -> int:
 
 
 def _readings(access_ids: list[int]) -> list[_Reading]:
-    accounts = PanelAccount.objects.filter(
-        access__in=access_ids,
-        placement=PanelAccount.Placement.SERVING,
-        panel__is_up=True,
-        panel__state__in=Panel.SERVING,
+    accounts = PanelAccount.objects.in_use().filter(
+        access__in=access_ids, panel__is_up=True, panel__state__in=Panel.SERVING
     )
     names: defaultdict[int, list[str]] = defaultdict(list)
     for panel_id, name in accounts.order_by("observed_at").values_list("panel", "name"):
@@ -149,8 +146,8 @@ def _let_limits_follow(access_ids: list[int]) -> None:
     accesses = list(Access.objects.filter(pk__in=access_ids, traffic_limit__gt=0))
     used = used_in_all(accesses)
     shared: defaultdict[int, list[PanelAccount]] = defaultdict(list)
-    live = PanelAccount.objects.filter(access__in=access_ids, placement=PanelAccount.Placement.SERVING)
-    for account in live.only("pk", "access", "counter", "observed_limit"):
+    used_ones = PanelAccount.objects.in_use().filter(access__in=access_ids)
+    for account in used_ones.only("pk", "access", "counter", "observed_limit"):
         shared[account.access_id].append(account)
     moved = []
     for access in accesses:

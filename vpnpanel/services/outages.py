@@ -142,10 +142,12 @@ def affected_by(outage: Outage, *, now: datetime) -> "QuerySet[Access]":
     """Return the accesses that had nothing but the panel to get through by while it was away.
 
     By the history of placements: they had an account there meanwhile, their time was not over, nobody held
-    them back, and no other account of theirs served all the while on a panel that answered.
+    them back, and no other account in their link served all the while on a panel that answered.
     """
     began, ended = outage.began_at, outage.ended_at or now
-    there = PanelAccount.objects.filter(access=OuterRef("pk"), joined_at__lt=ended).filter(
+    # One that was taken back counts as made then, though it served before.
+    came = Q(joined_at__lt=ended) | Q(serving_at__lt=ended)
+    there = PanelAccount.objects.filter(came, access=OuterRef("pk")).filter(
         Q(gone_at__isnull=True) | Q(gone_at__gt=began)
     )
     away_too = Outage.objects.filter(panel=OuterRef("panel"), began_at__lt=ended).filter(
@@ -153,7 +155,7 @@ def affected_by(outage: Outage, *, now: datetime) -> "QuerySet[Access]":
     )
     elsewhere = (
         PanelAccount.objects.filter(access=OuterRef("pk"), serving_at__lte=began)
-        .filter(Q(gone_at__isnull=True) | Q(gone_at__gte=ended))
+        .filter(Q(leaving_at__isnull=True) | Q(leaving_at__gte=ended))
         .exclude(panel=outage.panel_id)
         .filter(~Exists(away_too))
     )

@@ -111,8 +111,8 @@ def set_panel_state(panel_id: int, *, state: str, actor: str) -> bool:
     if state in Panel.SERVING:
         backlog.release(panel)
     else:
-        live = panel.accounts.filter(placement__in=PanelAccount.LIVE)
-        backlog.mark_dirty(list(live.values_list("access_id", flat=True)))
+        there = panel.accounts.exclude(placement=PanelAccount.Placement.GONE)
+        backlog.mark_dirty(list(there.values_list("access_id", flat=True)))
     nudge(RECONCILE_DUE)
     return True
 

@@ -64,7 +64,7 @@ def _sort(each: Difference, run: SyncRun, before: SyncFinding | None, piece: Pie
     """Tell repairs, what is held, and our own arithmetic apart."""
     account = each.account
     if each.is_own and before is None:
-        if account.is_live:
+        if account.is_kept_in_line:
             piece.relimited.append(account)
         else:
             piece.repairs.append(account.access_id)

@@ -1,7 +1,8 @@
 """Which accounts an access should have and where: decided and committed before any panel is called.
 
 An account that is to leave stays until what replaces it was seen working: the pass that sees it works marks
-the old one as leaving, and only the next removes it from its panel. Where nothing can replace it, it stays.
+the old one as leaving. It serves on beside the new one for a while, out of the link, and is removed then.
+Where nothing can replace it, it stays.
 """
 
 import secrets
@@ -16,11 +17,12 @@ from core.errors import LeaseLost
 from core.models import Installation, RetentionRule
 from vpnpanel.choosing import Home, can_be_left, homes_of, in_order, is_elsewhere
 from vpnpanel.drivers.base import Credentials, Desired
+from vpnpanel.grace import end_of_grace
 from vpnpanel.models import NO_ROOM, Access, MoveItem, Panel, PanelAccount
 from vpnpanel.observation import limit_on_panel, used_in_all
 from vpnpanel.plans import Plan, Work
 from vpnpanel.services.moving import note_new_home, open_item
-from vpnpanel.services.places import give_up_place, take_place, take_place_at
+from vpnpanel.services.places import give_up_place, take_back, take_place, take_place_at
 
 Placement = PanelAccount.Placement
 
@@ -32,17 +34,32 @@ KEPT_RULE = "panel accounts after the end"
 
 @dataclass
 class Places:
-    """Where an access lives: who stays, who leaves once those work, who has left."""
+    """Where an access lives: who stays, who leaves once those work, who has left.
+
+    `lingering` have left too, and serve on for a while, as whoever is `outgoing` will until `serves_until`.
+    """
 
     staying: list[PanelAccount] = field(default_factory=list)
     outgoing: list[PanelAccount] = field(default_factory=list)
+    lingering: list[PanelAccount] = field(default_factory=list)
     left: list[PanelAccount] = field(default_factory=list)
     item: MoveItem | None = None
+    serves_until: datetime | None = None
 
-    def let_go(self, accounts: list[PanelAccount]) -> None:
+    def let_go(self, accounts: list[PanelAccount], *, serves_until: datetime | None = None) -> None:
         for account in accounts:
-            give_up_place(account)
-            self.left.append(account)
+            give_up_place(account, serves_until=serves_until)
+            (self.lingering if account.serves_until else self.left).append(account)
+
+    def note_left(self, accounts: list[PanelAccount]) -> None:
+        """Remember those among these that do not serve on: they are to be removed, now for good."""
+        known = [*self.lingering, *self.left]
+        self.left += [each for each in accounts if not each.is_live and each not in known]
+        over = [account for account in self.left if account.serves_until]
+        for account in over:
+            account.serves_until = None
+        if over:
+            PanelAccount.objects.filter(pk__in=[each.pk for each in over]).update(serves_until=None)
 
 
 @transaction.atomic
@@ -74,6 +91,8 @@ def make_plan(claimed: Access, installation: Installation, busy: Collection[int]
         is_partial=len(free) < len(to_call),
         staying=tuple(places.staying),
         outgoing=tuple(places.outgoing),
+        lingering=tuple(places.lingering),
+        serves_until=places.serves_until,
     )
 
 
@@ -87,8 +106,8 @@ def _settle(access: Access, installation: Installation, now: datetime) -> Places
     """Decide who stays, give places to who is missing, and let go of whoever is not needed any more."""
     accounts = list(access.accounts.exclude(placement=Placement.GONE).select_related("panel").order_by("pk"))
     is_due = not access.is_gone and (access.until > now or access.until > ended_before(now))
-    places = Places(left=[account for account in accounts if not account.is_live])
     live = [account for account in accounts if account.is_live]
+    places = Places(lingering=[account for account in accounts if _serves_on(access, account, now)])
     kept = [account for account in live if is_due and account.panel.state in Panel.SERVING]
     places.let_go([account for account in live if account not in kept])
     # Those that serve come first: where there are too many, the last ones go.
@@ -102,13 +121,41 @@ def _settle(access: Access, installation: Installation, now: datetime) -> Places
     else:
         places.outgoing = [each for each in kept if places.item and each.pk == places.item.leaving_id]
         places.staying = [each for each in kept if each not in places.outgoing]
+    _part(access, places, now)
+    places.note_left(accounts)
+    return places
+
+
+def _serves_on(access: Access, account: PanelAccount, now: datetime) -> bool:
+    """Tell whether an account that was replaced may serve on.
+
+    Not if nobody should get through, nor by these keys, and not where the panel was given up.
+    """
+    is_time = account.serves_until is not None and account.serves_until > now
+    has_right_keys = account.key_epoch == access.key_epoch
+    return is_time and has_right_keys and access.is_wanted(now) and account.panel.state in Panel.SERVING
+
+
+def _part(access: Access, places: Places, now: datetime) -> None:
+    """Part with those that are too many, and with those that are replaced, as soon as the others serve."""
     if access.panel_count:
-        places.outgoing += places.staying[access.panel_count :]
+        surplus = places.staying[access.panel_count :]
         del places.staying[access.panel_count :]
-    if places.outgoing and (can_be_left(places.staying) or not access.is_wanted(now)):
+        if surplus and can_be_left(places.staying):
+            places.let_go(surplus)  # apps know those that stay
+        else:
+            places.outgoing += surplus
+    if not access.is_wanted(now):
         places.let_go(places.outgoing)
         places.outgoing = []
-    return places
+    elif places.outgoing:
+        places.serves_until = end_of_grace(places.item, now)
+        if can_be_left(places.staying):
+            places.let_go(places.outgoing, serves_until=places.serves_until)
+            places.outgoing = []
+    # As many as live: who is moved again and again is not served in ever more places.
+    places.lingering.sort(key=lambda account: account.leaving_at or now, reverse=True)
+    del places.lingering[max(len(places.staying), 1) :]
 
 
 def _move(
@@ -129,7 +176,7 @@ def _move(
     goal = item.move.goal_id
     there = next((each for each in kept if each.panel_id == goal), None)
     if goal in homes and there is None and (panel := take_place_at(goal)):
-        there = _join(access, panel, installation)
+        there = _join(access, panel, places, installation)
         kept.append(there)
     if goal is not None and (there is None or not there.panel.is_up):
         return
@@ -166,7 +213,7 @@ def _fill(access: Access, homes: dict[int, Home], places: Places, installation: 
     missing = access.panel_count - len(places.staying) if access.panel_count else len(fitting)
     while missing > 0 and (panel := take_place(fitting)):
         fitting = [home for home in fitting if home.pk != panel.pk]
-        places.staying.append(_join(access, panel, installation))
+        places.staying.append(_join(access, panel, places, installation))
         missing -= 1
         if places.item and places.item.move.goal_id is None:
             note_new_home(places.item, places.staying[-1])
@@ -177,7 +224,12 @@ def _fill(access: Access, homes: dict[int, Home], places: Places, installation: 
         del places.outgoing[:missing]
 
 
-def _join(access: Access, panel: Panel, installation: Installation) -> PanelAccount:
+def _join(access: Access, panel: Panel, places: Places, installation: Installation) -> PanelAccount:
+    """Return an account on the panel: the one that still serves there, otherwise a new one."""
+    if there := next((each for each in places.lingering if each.panel_id == panel.pk), None):
+        places.lingering.remove(there)
+        take_back(there)
+        return there
     account = PanelAccount(
         access=access,
         panel=panel,
@@ -197,7 +249,8 @@ def _new_name(installation: Installation) -> str:
 
 def _to_call(access: Access, places: Places) -> list[PanelAccount]:
     """Return the accounts to bring in line; those about to go only where what is wanted has changed."""
-    behind = [each for each in places.outgoing if each.applied_generation < access.generation]
+    going = [*places.outgoing, *places.lingering]
+    behind = [each for each in going if each.applied_generation < access.generation]
     return [*places.staying, *behind, *places.left]
 
 
@@ -209,7 +262,7 @@ def _trouble(access: Access, places: Places, now: datetime) -> str:
 
 
 def _work(access: Access, account: PanelAccount, *, note: str, now: datetime, used: int) -> Work:
-    if not account.is_live:
+    if not account.is_kept_in_line:
         return Work(account, None)
     _make_keys(access, account)
     return Work(

@@ -1,6 +1,7 @@
 """A place on a panel: taken by one conditional update, and given up."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from django.db.models import F, Q
 
@@ -31,10 +32,26 @@ def take_place_at(panel_id: int) -> Panel | None:
     return Panel.objects.get(pk=panel_id) if serving.update(load=F("load") + 1) else None
 
 
-def give_up_place(account: PanelAccount) -> None:
-    """Mark the account as leaving, and free its place; a move that waited for this is over."""
+def give_up_place(account: PanelAccount, *, serves_until: datetime | None = None) -> None:
+    """Mark the account as leaving, and free its place; a move that waited for this is over.
+
+    Until `serves_until` it is left on its panel for apps that hold its key; nobody holds one that never
+    served.
+    """
     account.placement = PanelAccount.Placement.LEAVING
     account.leaving_at = clock.now()
-    account.save(update_fields=["placement", "leaving_at"])
+    account.serves_until = serves_until if account.serving_at else None
+    account.save(update_fields=["placement", "leaving_at", "serves_until"])
     Panel.objects.filter(pk=account.panel_id, load__gt=0).update(load=F("load") - 1)
     note_left(account)
+
+
+def take_back(account: PanelAccount) -> None:
+    """Let an account that serves on live where it is again; its place was taken anew.
+
+    It is in the link once the panel was seen to have it, and counts as made now.
+    """
+    account.placement = PanelAccount.Placement.JOINING
+    account.joined_at = clock.now()
+    account.leaving_at = account.serves_until = None
+    account.save(update_fields=["placement", "joined_at", "leaving_at", "serves_until"])

@@ -53,7 +53,8 @@ def point_at(panel: Panel, *, changed: Iterable[str], echoed: Iterable[str] = ()
         return 0
     now = clock.now()
     of_own_doing = Q(name__in=own) & (Q(observed_at=None) | Q(observed_at__lt=now - ECHO))
-    ours = PanelAccount.objects.filter(panel=panel, placement__in=PanelAccount.LIVE, pointed_at=None)
+    there = PanelAccount.objects.exclude(placement=PanelAccount.Placement.GONE)
+    ours = there.filter(panel=panel, pointed_at=None)
     marked = ours.filter(Q(name__in=names) | of_own_doing).update(pointed_at=now)
     if marked:
         look_soon.ask()

@@ -79,7 +79,7 @@ def _values(
     if is_replaced:
         for account in plan.outgoing:
             if rows[account.pk].is_live:
-                give_up_place(rows[account.pk])
+                give_up_place(rows[account.pk], serves_until=plan.serves_until)
     if problem := _problem(plan, results, is_replaced=is_replaced):
         values = _failed(access, *problem)
         if any(isinstance(result.error, PanelDown) and not _has_served(result) for result in results):
@@ -90,7 +90,7 @@ def _values(
     if plan.outgoing and not is_replaced:
         return _failed(access, "the accounts that are to replace others do not work yet", False)
     values = _applied(access, plan)
-    if is_replaced:
+    if is_replaced and (plan.lingering or any(not rows[each.pk].serves_until for each in plan.outgoing)):
         values["is_dirty"] = True  # the next pass removes them from their panels
     return values
 
@@ -186,7 +186,7 @@ def _settle(row: PanelAccount, result: Result, read: Access) -> None:
         row.applied_generation, row.key_epoch = read.generation, read.key_epoch
         if result.work.desired is None:
             row.placement, row.gone_at = Placement.GONE, result.at
-        elif result.observed is not None:
+        elif result.observed is not None and row.is_live:
             row.placement, row.serving_at = Placement.SERVING, row.serving_at or result.at
     row.save(
         update_fields=[

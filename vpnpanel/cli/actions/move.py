@@ -22,6 +22,12 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--batch", type=int, default=10, help=f"customers at a time, up to {MOST_IN_FLIGHT} (default: 10)"
     )
+    parser.add_argument(
+        "--grace",
+        type=int,
+        metavar="HOURS",
+        help="old servers serve on so long (default: as the rules say)",
+    )
     parser.add_argument("--dry-run", action="store_true", help="only say what it would mean")
 
 
@@ -36,7 +42,8 @@ def run(options: dict[str, Any], console: Console) -> Exit:
     _tell(seen, source, target, console)
     if options["dry_run"]:
         return Exit.ATTENTION if seen.problem or seen.too_many else Exit.FINE
-    move = moves.start_move(source.pk, target.pk if target else None, batch=options["batch"], actor=ACTOR)
+    asked = {"batch": options["batch"], "grace_hours": options["grace"]}
+    move = moves.start_move(source.pk, target.pk if target else None, actor=ACTOR, **asked)
     _follow(move, console)
     console.say(f"{move.moved} moved, {move.failed} not moved.")
     console.keep(move=move.pk, state=move.state, moved=move.moved, failed=move.failed, trouble=move.trouble)
