@@ -40,11 +40,20 @@ class Step:
 
 
 KINDS: dict[str, Callable[[Job], Step]] = {}
+UNDONE: dict[str, Callable[[Job], None]] = {}
 
 
-def register(kind: str, step: Callable[[Job], Step]) -> None:
-    """Make `step` the one that does jobs of `kind`."""
+def register(
+    kind: str, step: Callable[[Job], Step], *, when_undone: Callable[[Job], None] | None = None
+) -> None:
+    """Make `step` the one that does jobs of `kind`.
+
+    `when_undone` is called in the transaction that ends such a job otherwise, cancelled or failed for good.
+    A step of it may still be under way then, and still do what it was to do.
+    """
     KINDS[kind] = step
+    if when_undone:
+        UNDONE[kind] = when_undone
 
 
 def start(kind: str, *, subject: str, asked_by: str, params: dict[str, Any] | None = None) -> Job:
@@ -63,11 +72,17 @@ def cancel(job_id: int) -> bool:
 
     Whoever is at a step of it loses the claim, so that what comes of the step does not open it again.
     """
-    return bool(
-        Job.objects.filter(pk=job_id, state__in=Job.OPEN).update(
-            state=Job.State.CANCELLED, finished_at=clock.now(), claim_token=None, claimed_until=None
-        )
+    stopped = Job.objects.filter(pk=job_id, state__in=Job.OPEN).update(
+        state=Job.State.CANCELLED, finished_at=clock.now(), claim_token=None, claimed_until=None
     )
+    if stopped:
+        _leave_undone(Job.objects.get(pk=job_id))
+    return bool(stopped)
+
+
+def _leave_undone(job: Job) -> None:
+    if job.kind in UNDONE:
+        UNDONE[job.kind](job)
 
 
 def remove_finished(before: datetime) -> int:
@@ -118,14 +133,17 @@ def _run_step(job: Job) -> None:
     )
 
 
+@transaction.atomic
 def _note_failure(job: Job, failed: Exception, error: str) -> None:
     attempts = job.attempts + 1
     is_over = attempts >= MAX_ATTEMPTS or bool(getattr(failed, "permanent", False))
     over = {"state": Job.State.FAILED, "finished_at": clock.now()} if is_over else {}
-    record(
+    was_ours = record(
         job,
         attempts=attempts,
         error=error,
         next_try_at=clock.now() + timedelta(seconds=min(RETRY_SECONDS * 2 ** (attempts - 1), 300)),
         **over,
     )
+    if was_ours and is_over:
+        _leave_undone(job)

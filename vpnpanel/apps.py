@@ -14,7 +14,7 @@ class VpnpanelConfig(AppConfig):
         jobs.register(checkups.KIND, checkups.step)
         jobs.register(sync.KIND, sync.step)
         jobs.register(guard.KIND, guard.step)
-        jobs.register(strays.KIND, strays.step)
+        jobs.register(strays.KIND, strays.step, when_undone=strays.put_back)
         retention.register("full syncs", sync.remove_runs)
         retention.register("outages", outages.remove_outages)
         register_kinds()

@@ -10,10 +10,14 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TypeVar
 
+from core import claims, jobs
+from core.models import Job
 from core.services import drop_lease, hold_lease
 from vpnpanel import drivers
 from vpnpanel.errors import PanelDown
@@ -22,8 +26,12 @@ from vpnpanel.plans import Plan
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 LEASE_SECONDS = 30.0
 KEEP_EVERY_SECONDS = 5.0
+# A job's lease outlasts many of these.
+KEEP_JOB_EVERY_SECONDS = 30.0
 # A change takes the one before us a fraction of a second; who waits longer leaves it to the sweep.
 WAIT_SECONDS = 2.0
 LOOK_EVERY_SECONDS = 0.1
@@ -33,8 +41,7 @@ LOOK_AGAIN_SECONDS = 1.0
 class Writers:
     """The leases that one piece of work holds. Used by the one thread that may touch the database."""
 
-    def __init__(self, *, lease_seconds: float = LEASE_SECONDS) -> None:
-        self._lease_seconds = lease_seconds
+    def __init__(self) -> None:
         self._token = uuid.uuid4()
         self._held: dict[int, float] = {}
         self._refused: dict[int, float] = {}
@@ -81,7 +88,7 @@ class Writers:
     def _hold(self, panel_id: int) -> bool:
         holder = f"{socket.gethostname()}:{os.getpid()}"
         since = time.monotonic()
-        if not hold_lease(_name(panel_id), holder=holder, token=self._token, seconds=self._lease_seconds):
+        if not hold_lease(_name(panel_id), holder=holder, token=self._token, seconds=LEASE_SECONDS):
             return False
         self._held[panel_id] = since
         return True
@@ -94,20 +101,36 @@ def reserve(plan: Plan, writers: Writers, *, wait_seconds: float = 0) -> Plan:
 
 
 @contextmanager
-def sole_writer(
-    panel: Panel, *, seconds: float = LEASE_SECONDS, wait_seconds: float = WAIT_SECONDS
-) -> Iterator[Writers]:
-    """Be the panel's only writer while the block runs: for at most `seconds`, or since the last `keep`.
+def sole_writer(panel: Panel, *, wait_seconds: float = WAIT_SECONDS) -> Iterator[Writers]:
+    """Be the panel's only writer while the block runs: for LEASE_SECONDS, or so long since the last `keep`.
 
     Raises PanelDown, which is tried again later, if somebody else goes on writing.
     """
-    writers = Writers(lease_seconds=seconds)
+    writers = Writers()
     try:
         if not writers.take(panel, wait_seconds=wait_seconds):
             raise PanelDown("another process is writing to the panel")
         yield writers
     finally:
         writers.drop()
+
+
+def keep_while(
+    calls: "Future[T]", writers: Writers, job: Job, *, on_loss: Callable[[str], None] | None = None
+) -> T:
+    """Prolong the panel's lease and the job's while calls are under way: how many a step takes, and how long,
+    is the driver's affair. Return what they return.
+
+    `on_loss` is told why if a panel's lease went to somebody else, so that no further call begins.
+    """
+    prolonged_at = time.monotonic()
+    while wait([calls], timeout=LOOK_AGAIN_SECONDS).not_done:
+        if not writers.keep() and on_loss:
+            on_loss("another process is writing to the panel")
+        if time.monotonic() - prolonged_at > KEEP_JOB_EVERY_SECONDS:
+            claims.prolong(job, lease_seconds=jobs.LEASE_SECONDS)
+            prolonged_at = time.monotonic()
+    return calls.result()
 
 
 def _name(panel_id: int) -> str:

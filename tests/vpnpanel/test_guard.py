@@ -294,17 +294,18 @@ class TestLeases:
     def keep(self, panel, job, examined, monkeypatch, *, stolen=False):
         """Have a call of 1.2 s made, and return when the panel's lease and the job's run out."""
         monkeypatch.setattr(writers, "KEEP_EVERY_SECONDS", -1)
-        monkeypatch.setattr(guard, "KEEP_JOB_EVERY_SECONDS", -1)
-        with writers.sole_writer(panel, seconds=60) as held, ThreadPoolExecutor(1) as pool:
+        monkeypatch.setattr(writers, "KEEP_JOB_EVERY_SECONDS", -1)
+        with writers.sole_writer(panel) as held, ThreadPoolExecutor(1) as pool:
             Lease.objects.update(until=clock.now() + timedelta(seconds=5))
             if stolen:
                 Lease.objects.update(token=uuid.uuid4())
-            guard._keep_while(pool.submit(time.sleep, 1.2), examined, held, job)
+            calls = pool.submit(time.sleep, 1.2)
+            writers.keep_while(calls, held, job, on_loss=examined.stop)
             return Lease.objects.get().until, Job.objects.get().claimed_until
 
     def test_are_prolonged_while_a_call_is_under_way(self, panel, job, examined, monkeypatch):
         panel_until, job_until = self.keep(panel, job, examined, monkeypatch)
-        assert panel_until > clock.now() + timedelta(seconds=30)
+        assert panel_until > clock.now() + timedelta(seconds=20)
         assert job_until > clock.now() + timedelta(seconds=60)
 
     def test_who_lost_the_panel_calls_nothing_more(self, panel, job, examined, monkeypatch, xui_legacy):

@@ -1,12 +1,16 @@
 """The quarantine: accounts that look like ours, and what staff do about them."""
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
-from core import jobs
-from core.models import Job
+from core import clock, jobs
+from core.models import Job, Lease
+from tests.factories import make_xui_panel
 from tests.vpnpanel.syncing import run_sync
 from tests.vpnpanel.wanted import account_of, want_access
-from vpnpanel import reconciler
+from vpnpanel import reconciler, writers
 from vpnpanel.errors import NotForAdoption
 from vpnpanel.models import Panel, PanelAccount, StrayAccount
 from vpnpanel.services import strays
@@ -138,6 +142,43 @@ def test_removal_that_never_works_goes_back_to_staff(access, name, make, marzban
     marzban.outage(True)
     jobs.run_due()
     assert StrayAccount.objects.get().state == "open"
+
+
+def test_cancelled_removal_leaves_the_account_to_staff_again(access, name, make, marzban):
+    make(name)
+    run_sync()
+    stray = StrayAccount.objects.get()
+    assert jobs.cancel(strays.remove(stray.pk, actor="olga").pk)
+    jobs.run_due()
+    assert name in marzban.users() and StrayAccount.objects.get().state == "open"
+    strays.remove(stray.pk, actor="olga")
+    jobs.run_due()
+    assert name not in marzban.users() and StrayAccount.objects.get().state == "removed"
+
+
+def test_long_removal_keeps_its_lease_and_counts_though_cancelled_meanwhile(
+    xui_legacy, installation, monkeypatch
+):
+    name = f"{installation.short}_{'a' * 16}"
+    panel = make_xui_panel(xui_legacy)
+    stray = StrayAccount.objects.create(panel=panel, name=name, why="name", state="open", seen_at=clock.now())
+    job, kept = strays.remove(stray.pk, actor="olga"), []
+
+    def keep(held: writers.Writers, real: Any = writers.Writers.keep) -> bool:
+        Lease.objects.update(until=clock.now() + timedelta(seconds=1))
+        kept.append((real(held), Lease.objects.get().until > clock.now() + timedelta(seconds=20)))
+        jobs.cancel(job.pk)
+        return True
+
+    monkeypatch.setattr(writers.Writers, "keep", keep)
+    monkeypatch.setattr(writers, "KEEP_EVERY_SECONDS", -1)
+    monkeypatch.setattr(writers, "LOOK_AGAIN_SECONDS", 0.1)
+    xui_legacy.fail("*", "delay", seconds=0.3, times=1)
+    jobs.run_due()
+    assert kept and set(kept) == {(True, True)} and not Lease.objects.exists()
+    assert StrayAccount.objects.get().state == "removed"
+    job.refresh_from_db()
+    assert job.state == "cancelled"
 
 
 def test_account_that_became_ours_is_not_removed(access, panel, name, make, marzban):

@@ -24,7 +24,7 @@ def panel(installation, xui_legacy):
 
 @pytest.fixture
 def somebody_writes(panel):
-    with sole_writer(panel, seconds=30):
+    with sole_writer(panel):
         yield
 
 
@@ -59,14 +59,14 @@ def test_lease_is_prolonged_while_a_call_is_under_way(panel, monkeypatch):
 
 
 def test_who_cannot_write_says_so(panel, somebody_writes):
-    with pytest.raises(PanelDown, match="another process"), sole_writer(panel, seconds=30, wait_seconds=0):
+    with pytest.raises(PanelDown, match="another process"), sole_writer(panel, wait_seconds=0):
         pass
 
 
 def test_access_is_left_to_the_sweep_while_somebody_else_writes(panel, xui_legacy, monkeypatch):
     monkeypatch.setattr(reconciler, "WAIT_SECONDS", 0)
     access = want_access()
-    with sole_writer(panel, seconds=30):
+    with sole_writer(panel):
         assert not reconciler.reconcile_one(access.pk)
         reconciler.reconcile_due()
         access.refresh_from_db()
@@ -81,7 +81,7 @@ def test_other_panels_of_an_access_are_served_meanwhile(panel, marzban, monkeypa
     monkeypatch.setattr(reconciler, "WAIT_SECONDS", 0)
     make_panel(marzban)
     access = want_access(panel_count=0)
-    with sole_writer(panel, seconds=30):
+    with sole_writer(panel):
         reconciler.reconcile_one(access.pk)
         assert [bool(account.links) for account in access.accounts.order_by("panel__kind")] == [True, False]
     reconciler.reconcile_due()
@@ -98,7 +98,7 @@ def test_sweep_ends_though_an_account_that_is_not_called_failed_before(panel, ma
     Panel.objects.filter(pk=held.pk).update(holds_changes=True)
     access.accounts.filter(panel=held).update(error="it failed once")
     backlog.mark_dirty([access.pk])
-    with sole_writer(panel, seconds=30):
+    with sole_writer(panel):
         assert reconciler.reconcile_due() == 0
     assert reconciler.reconcile_due() == 1
 

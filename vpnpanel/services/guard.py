@@ -8,14 +8,14 @@ just does not answer is tried again and keeps what it had. Who is served there a
 import logging
 import secrets
 import time
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import transaction
 
 from accounts.services import note
-from core import claims, clock, jobs
+from core import clock, jobs
 from core.errors import ShopError
 from core.jobs import Step
 from core.models import Job
@@ -29,7 +29,7 @@ from vpnpanel.guard.examination import Examination
 from vpnpanel.models import Panel
 from vpnpanel.probing import look
 from vpnpanel.services import backlog
-from vpnpanel.writers import Writers, sole_writer
+from vpnpanel.writers import keep_while, sole_writer
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +43,6 @@ MOST_LEFTOVERS = 5
 READ_SECONDS = 15.0
 # How long a test waits for others who write to a panel that has one writer at a time.
 WAIT_SECONDS = 10.0
-# A job's lease outlasts many of these.
-KEEP_JOB_EVERY_SECONDS = 30.0
 TESTABLE = (Panel.State.OPEN, Panel.State.CLOSED, Panel.State.DRAINING)
 
 
@@ -112,22 +110,11 @@ def _examine(panel: Panel, owner: str, job: Job) -> Examination:
             sole_writer(panel, wait_seconds=WAIT_SECONDS) as writers,
             ThreadPoolExecutor(1, thread_name_prefix="guard") as pool,
         ):
-            _keep_while(pool.submit(_call, examined, leftovers), examined, writers, job)
+            calls = pool.submit(_call, examined, leftovers)
+            keep_while(calls, writers, job, on_loss=examined.stop)
         return examined
     finally:
         driver.close()
-
-
-def _keep_while(calls: "Future[None]", examined: Examination, writers: Writers, job: Job) -> None:
-    """Prolong both leases while the calls are under way: how many a step takes is the driver's affair."""
-    prolonged_at = time.monotonic()
-    while wait([calls], timeout=1.0).not_done:
-        if not writers.keep():
-            examined.stop("another process is writing to the panel")
-        if time.monotonic() - prolonged_at > KEEP_JOB_EVERY_SECONDS:
-            claims.prolong(job, lease_seconds=jobs.LEASE_SECONDS)
-            prolonged_at = time.monotonic()
-    calls.result()
 
 
 def _call(examined: Examination, leftovers: set[str]) -> None:

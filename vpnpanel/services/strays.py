@@ -6,6 +6,7 @@ older copy of the database made, or somebody else's work under our sign.
 
 import re
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -24,11 +25,9 @@ from vpnpanel.errors import NotForAdoption, PanelError, PanelRefused
 from vpnpanel.guard.examination import is_of_a_test
 from vpnpanel.models import NAME_LENGTH, Access, Panel, PanelAccount, StrayAccount, SyncFinding, SyncRun
 from vpnpanel.services import backlog
-from vpnpanel.writers import sole_writer
+from vpnpanel.writers import keep_while, sole_writer
 
 KIND = "panel_remove_stray"
-# How long removing one account may keep other writers from its panel.
-WRITING_SECONDS = 90.0
 RUN_JOBS = "core.tasks.run_jobs"
 RECONCILE = "vpnpanel.tasks.reconcile_access"
 
@@ -162,7 +161,7 @@ def remove(stray_id: int, *, actor: str) -> Job:
     with transaction.atomic():
         stray = _decidable(stray_id)
         _decide(stray, State.REMOVING, actor=actor)
-    job = jobs.start(KIND, subject=str(stray.pk), asked_by=actor)
+        job = jobs.start(KIND, subject=str(stray.pk), asked_by=actor)
     nudge(RUN_JOBS)
     return job
 
@@ -177,22 +176,32 @@ def step(job: Job) -> Step:
     done = Step(cursor=None, done=1, total=1, is_last=True)
     if stray.state != State.REMOVING:
         return done
+    # Cancelled while the call was under way, it waits for a decision again: what the call did still counts.
+    undecided = StrayAccount.objects.filter(pk=stray.pk, state__in=(State.REMOVING, State.OPEN))
     try:
-        if PanelAccount.objects.filter(panel=stray.panel, name=stray.name).exists():
-            raise PanelRefused("it is an account of ours by now")
-        driver = driver_for(stray.panel)
-        try:
-            with sole_writer(stray.panel, seconds=WRITING_SECONDS):
-                driver.remove_account(stray.name)
-        finally:
-            driver.close()
+        _delete(stray, job)
     except PanelError as failed:
-        is_over = failed.permanent or job.attempts + 1 >= jobs.MAX_ATTEMPTS  # staff decide anew
-        back = State.OPEN if is_over else State.REMOVING
-        StrayAccount.objects.filter(pk=stray.pk).update(state=back, error=str(failed))
+        undecided.update(error=str(failed))
         raise
-    StrayAccount.objects.filter(pk=stray.pk).update(state=State.REMOVED, error="")
+    undecided.update(state=State.REMOVED, error="")
     return done
+
+
+def _delete(stray: StrayAccount, job: Job) -> None:
+    if PanelAccount.objects.filter(panel=stray.panel, name=stray.name).exists():
+        raise PanelRefused("it is an account of ours by now")
+    driver = driver_for(stray.panel)
+    try:
+        with sole_writer(stray.panel) as writers, ThreadPoolExecutor(1, thread_name_prefix="strays") as pool:
+            keep_while(pool.submit(driver.remove_account, stray.name), writers, job)
+    finally:
+        driver.close()
+
+
+def put_back(job: Job) -> None:
+    """Let staff decide anew on an account whose removal was cancelled or failed for good."""
+    undone = StrayAccount.objects.filter(pk=int(job.subject), state=State.REMOVING)
+    undone.update(state=State.OPEN, decided_by="", decided_at=None)
 
 
 def _decidable(stray_id: int) -> StrayAccount:
