@@ -1,5 +1,6 @@
 """Panels for staff, and what stands on them. Nothing here waits for a panel: jobs and the reconciler do."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +14,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts.services import note
 from core import clock, jobs
-from core.acts import Act
+from core.acts import Act, Change, nothing
 from core.badges import badge
 from core.models import Job
 from core.nudges import nudge
@@ -46,7 +47,21 @@ def put_into(state: Panel.State) -> Any:
     return run
 
 
-def turn(name: str, state: Panel.State, title: Any, about: Any, icon: str, tone: str = "default") -> Act:
+def left_on(panel: Panel, values: dict[str, Any]) -> list[Change]:
+    """Say how many accounts would stay on the panel."""
+    there = panel.accounts.exclude(placement=PanelAccount.Placement.GONE)
+    return [Change(_("Our accounts that stay on it"), "", there.count())]
+
+
+def turn(
+    name: str,
+    state: Panel.State,
+    title: Any,
+    about: Any,
+    icon: str,
+    tone: str = "default",
+    changes: Callable[[Panel, dict[str, Any]], list[Change]] = nothing,
+) -> Act:
     return Act(
         name=name,
         title=title,
@@ -56,6 +71,7 @@ def turn(name: str, state: Panel.State, title: Any, about: Any, icon: str, tone:
         is_possible=lambda panel: panel.state != state,
         icon=icon,
         tone=tone,
+        changes=changes,
     )
 
 
@@ -112,9 +128,14 @@ PANEL_ACTS = (
         "off",
         Panel.State.OFF,
         _("Switch off"),
-        _("As lost, and the panel is not called any more."),
+        _(
+            "Its customers get accounts on other panels. The panel is not called any more, so what is on it "
+            "stays and lets people in until their end, also those who are banned, disabled or refunded. "
+            "Press Lost first, and switch off when nothing is left there, unless the server itself is gone."
+        ),
         "power_settings_new",
         "danger",
+        changes=left_on,
     ),
 )
 
@@ -177,7 +198,7 @@ class PanelAdmin(KeptAdmin):
     @column(_("contract test"), ordering="guard")
     def shown_guard(self, panel: Panel) -> Any:
         shown = badge(GUARDS[panel.guard], panel.get_guard_display())
-        return format_html("{} {}", shown, words.why_failed(panel)[:120])
+        return format_html("{} {}", shown, str(words.why_failed(panel) or words.why_unfinished(panel))[:120])
 
     @column(_("accounts"), ordering="load")
     def load_shown(self, panel: Panel) -> str:
@@ -199,6 +220,7 @@ def panel_parts(panel: Panel) -> dict[str, Any]:
         "guard_tone": GUARDS[panel.guard],
         "guard_lines": words.lines(panel),
         "guard_why": words.why_failed(panel),
+        "guard_unfinished": words.why_unfinished(panel),
         "advice": words.advice(panel),
         "webhook_address": webhook_address(panel),
         "is_unverified": words.is_unverified(panel),

@@ -23,6 +23,7 @@ def reconcile_due() -> int:
 def probe_panels() -> int:
     back = outages.probe()
     if back:
+        guard.start_returned(back)
         reconcile_due()
     return len(back)
 

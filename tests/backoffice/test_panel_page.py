@@ -35,7 +35,9 @@ def test_list_says_it_and_marks_versions_nobody_tried(client, staff):
     failed_panel(version="0.7.0")
     text = client.get("/admin/vpnpanel/panel/").content.decode()
     assert (
-        "Failed: closed for sale" in text and "Make an account: 403 no" in text and "never verified" in text
+        "Not passed: closed for sale" in text
+        and "Make an account: 403 no" in text
+        and "never verified" in text
     )
     Panel.objects.update(version="0.8.4", guard="passed")
     text = client.get("/admin/vpnpanel/panel/").content.decode()

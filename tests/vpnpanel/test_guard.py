@@ -13,14 +13,14 @@ from core.models import Job, Lease
 from tests.factories import make_panel, make_xui_panel
 from tests.vpnpanel.wanted import account_of, want_access
 from tests.world import XuiWorld
-from vpnpanel import reconciler, writers
+from vpnpanel import reconciler, tasks, writers
 from vpnpanel.connections import driver_for
 from vpnpanel.drivers.links import key_of
 from vpnpanel.drivers.versions import is_verified
 from vpnpanel.guard import words
 from vpnpanel.guard.examination import STEPS, Examination
 from vpnpanel.models import Panel, StrayAccount
-from vpnpanel.services import guard, sync
+from vpnpanel.services import guard, outages, sync
 
 pytestmark = pytest.mark.usefixtures("installation")
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("installation")
 def run_test(panel: Panel) -> Panel:
     """Have the panel tested to the end, without waiting between tries."""
     job = guard.start(panel, asked_by="olga")
-    for _ in range(guard.TRIES):
+    for _ in range(jobs.MAX_ATTEMPTS):
         jobs.run_due()
         Job.objects.filter(pk=job.pk).update(next_try_at=None)
     job.refresh_from_db()
@@ -136,6 +136,35 @@ class TestFailingPanel:
         assert panel.guard == Panel.Guard.PASSED and panel.guard_report["outcome"] == "away"
         assert Job.objects.latest("id").result == {"outcome": "away"}
 
+    @pytest.mark.parametrize("kind", ["refuse", "busy"])
+    def test_panel_that_is_too_slow_or_busy_stays_open_and_is_tested_again_soon(self, panel, marzban, kind):
+        run_test(panel)
+        fault = {"kind": "refuse"} if kind == "refuse" else {"kind": "error", "status": 503}
+        marzban.fail("POST /api/user", **fault)
+        job = guard.start(panel, asked_by="olga")
+        for _ in range(5):
+            jobs.run_due()
+            job.refresh_from_db()
+            assert job.state in Job.OPEN and job.next_try_at < clock.now() + timedelta(minutes=5)
+            Job.objects.update(next_try_at=None)
+        run_test(panel)
+        assert panel.guard == Panel.Guard.PASSED and panel.guard_report["outcome"] == "slow"
+        assert words.why_failed(panel) == "" and "too slow or busy" in words.why_unfinished(panel)
+        assert guard.start_doubtful() == 1
+        marzban.heal()
+        run_test(panel)
+        assert words.why_unfinished(panel) == "" and guard.start_doubtful() == 0
+
+    def test_panel_that_never_passed_is_not_sold_until_it_does(self, panel, marzban):
+        marzban.outage(True)
+        outages.probe()
+        run_test(panel)
+        assert panel.guard == Panel.Guard.FAILED and "did not answer" in words.why_failed(panel)
+        marzban.outage(False)
+        tasks.probe_panels()
+        assert Job.objects.filter(kind=guard.KIND, state__in=Job.OPEN).exists(), "once it is back"
+        assert run_test(panel).guard == Panel.Guard.PASSED
+
     def test_account_without_keys_fails(self, panel, marzban):
         inbound = {"tag": "X", "protocol": "vless", "network": "tcp", "tls": "none", "port": 443}
         marzban.emu("POST", "panel", inbounds=[inbound], hosts={"X": []})
@@ -153,7 +182,7 @@ class TestLeftovers:
         marzban.fail("DELETE *", "error", status=403)
         run_test(panel)
         left = set(panel.guard_report["leftovers"])
-        assert left == set(marzban.users()) and len(left) == guard.TRIES
+        assert left == set(marzban.users()) and len(left) == guard.TRIES["failed"]
         assert not any(user["can_connect"] for user in marzban.users().values())
         marzban.heal()
         run_test(panel)

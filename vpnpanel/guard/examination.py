@@ -98,6 +98,12 @@ class Examination:
     def has_passed(self) -> bool:
         return not self.away and all(finding.state == "passed" for finding in self.findings)
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether the panel did otherwise than it should, and not just nothing."""
+        failed = [each for each in self.findings if each.state == "failed"]
+        return any(each.mismatch or each.said != self.away for each in failed)
+
     def stop(self, why: str) -> None:
         """Begin nothing further, not even cleaning up. May be called from another thread."""
         self._stopped = why

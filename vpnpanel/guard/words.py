@@ -54,6 +54,13 @@ MISMATCHES = {
     "not_listed": _("The list of accounts does not have it."),
     "still_there": _("The panel still has it."),
 }
+UNFINISHED = {
+    "away": _("The panel did not answer the last contract test, which is repeated once it does: %(why)s"),
+    "slow": _(
+        "The panel answers, but was too slow or busy to finish the last contract test, which is repeated: "
+        "%(why)s"
+    ),
+}
 ADVICE = {
     "sudo": _(
         "The administrator is a sudo one. Give the shop a plain administrator of its own: it sees only the "
@@ -111,7 +118,16 @@ def why_failed(panel: Panel) -> str:
     if panel.guard != Panel.Guard.FAILED:
         return ""
     failed = [line for line in lines(panel) if line.state == "failed"]
-    return f"{failed[0].title}: {failed[0].words or failed[0].harm}" if failed else ""
+    return f"{failed[0].title}: {failed[0].words or failed[0].harm}" if failed else why_unfinished(panel)
+
+
+def why_unfinished(panel: Panel) -> str:
+    """Return in a sentence why the last test came to no end; empty if it did.
+
+    That is the panel's health of the moment and says nothing of what it does when it answers.
+    """
+    text = UNFINISHED.get(panel.guard_report.get("outcome", ""))
+    return str(text) % {"why": panel.guard_report.get("trouble", "")} if text else ""
 
 
 def is_unverified(panel: Panel) -> bool:

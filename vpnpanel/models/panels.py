@@ -88,7 +88,7 @@ class Panel(models.Model):
     class Guard(models.TextChoices):
         UNTESTED = "untested", _("Not tested yet")
         PASSED = "passed", _("Passed")
-        FAILED = "failed", _("Failed: closed for sale")
+        FAILED = "failed", _("Not passed: closed for sale")
 
     SERVING = (State.OPEN, State.CLOSED, State.DRAINING)
 

@@ -1,18 +1,22 @@
 """The contract test: whether a panel really does each thing the shop asks of it, before customers find out.
 
 Runs as a job when a panel is added or its connection changed, every night, and each half hour on panels
-that failed or were never tested. A panel that fails is closed for sale until a later test passes; one that
-just does not answer is tried again and keeps what it had. Who is served there already stays.
+in doubt: that failed, were never tested, or were away or too slow at their last test. A panel that fails is
+closed for sale until a later test passes. One that does not answer, or too slowly, has broken nothing: its
+test is repeated, and it keeps what it had, but for one that never passed, which is not sold. Who is served
+there already stays.
 """
 
 import logging
 import secrets
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import transaction
+from django.db.models import Q
 
 from accounts.services import note
 from core import clock, jobs
@@ -35,8 +39,10 @@ log = logging.getLogger(__name__)
 
 KIND = "panel_guard"
 ACTOR = "contract test"
-# A failure is believed when it comes back: one call may fail on any day.
-TRIES = 4
+# A failure is believed when it comes back: one call may fail on any day. A panel that is locked for a
+# back-up is waited for, for some minutes; whether one that is away comes back is for the probe to see.
+TRIES = {"failed": 4, "away": 4, "slow": jobs.MAX_ATTEMPTS}
+UNFINISHED = ("away", "slow")
 NAME_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 MOST_LEFTOVERS = 5
 # For each call of a test.
@@ -47,7 +53,7 @@ TESTABLE = (Panel.State.OPEN, Panel.State.CLOSED, Panel.State.DRAINING)
 
 
 class Undecided(ShopError):
-    """The panel failed or did not answer; the job is tried again before anything is concluded."""
+    """The panel failed, or did not answer in time; the job is tried again before anything is concluded."""
 
 
 def start(panel: Panel, *, asked_by: str) -> Job:
@@ -64,10 +70,17 @@ def start_all(asked_by: str = "schedule") -> int:
 
 
 def start_doubtful(asked_by: str = "schedule") -> int:
-    """Have those tested that failed or never were: a mended panel need not wait for the night."""
+    """Have those tested that are in doubt: a mended panel need not wait for the night."""
     require_installation()
-    doubtful = Panel.objects.filter(state__in=TESTABLE, is_up=True).exclude(guard=Panel.Guard.PASSED)
-    return _start(doubtful, asked_by)
+    in_doubt = ~Q(guard=Panel.Guard.PASSED) | Q(guard_report__outcome__in=UNFINISHED)
+    return _start(Panel.objects.filter(in_doubt, state__in=TESTABLE, is_up=True), asked_by)
+
+
+def start_returned(panels: Iterable[Panel], asked_by: str = "schedule") -> int:
+    """Have those of these panels tested that were away at their last test; return how many."""
+    keys = [panel.pk for panel in panels]
+    unfinished = Panel.objects.filter(pk__in=keys, guard_report__outcome__in=UNFINISHED)
+    return _start(unfinished.filter(state__in=TESTABLE), asked_by) if keys else 0
 
 
 def _start(panels: Any, asked_by: str) -> int:
@@ -88,14 +101,18 @@ def step(job: Job) -> Step:
         raise PanelRefused("the panel is switched off")
     began_at = time.monotonic()
     examined = _examine(panel, owner, job)
-    # One lost call on a panel that answers otherwise is that call's failure, as it is for the reconciler.
-    is_away = bool(examined.away) and look(panel).figures is None
-    outcome = "away" if is_away else "passed" if examined.has_passed else "failed"
-    if outcome != "passed" and job.attempts + 1 < TRIES:
+    outcome = _outcome(panel, examined)
+    if job.attempts + 1 < TRIES.get(outcome, 0):
         raise Undecided(_first_trouble(examined))
     report = _report(panel, examined, outcome, time.monotonic() - began_at)
     _conclude(panel, outcome, report, asked_by=job.asked_by)
     return Step(cursor=None, done=1, total=1, is_last=True, result={"outcome": outcome})
+
+
+def _outcome(panel: Panel, examined: Examination) -> str:
+    if examined.has_passed or examined.is_broken:
+        return "failed" if examined.is_broken else "passed"
+    return "away" if look(panel).figures is None else "slow"
 
 
 def _examine(panel: Panel, owner: str, job: Job) -> Examination:
@@ -148,6 +165,7 @@ def _report(panel: Panel, examined: Examination, outcome: str, seconds: float) -
         "version": examined.version,
         "steps": [finding.plain for finding in examined.findings],
         "advice": sorted(advice),
+        "trouble": _first_trouble(examined),
         "leftovers": sorted(examined.leftovers),
     }
 
@@ -174,8 +192,10 @@ def _first_trouble(examined: Examination) -> str:
 
 def _conclude(panel: Panel, outcome: str, report: dict[str, Any], *, asked_by: str) -> None:
     """Write down how a test ended, and let the sale follow: at once, in both directions."""
-    if outcome == "away":
-        _keep(panel, leftovers=report["leftovers"], outcome=outcome, at=report["at"])
+    if outcome in UNFINISHED:
+        _keep(panel, **{name: report[name] for name in ("leftovers", "outcome", "at", "trouble")})
+        never_passed = Panel.objects.filter(pk=panel.pk, guard=Panel.Guard.UNTESTED)
+        never_passed.update(guard=Panel.Guard.FAILED)
         return
     state = Panel.Guard.PASSED if outcome == "passed" else Panel.Guard.FAILED
     failed = [each["step"] for each in report["steps"] if each["state"] == "failed"]

@@ -36,8 +36,8 @@ def run(options: dict[str, Any], console: Console) -> Exit:
 
 def _tell(panel: Panel, job: Job, outcome: str, console: Console) -> None:
     console.say(f"{panel.name}: {outcome}")
-    if outcome == "away":
-        console.complain(f"{panel.name} does not answer: nothing was concluded, it is tried again.")
+    if outcome in guard.UNFINISHED:
+        console.complain(f"{panel.name}: nothing was concluded. {words.why_unfinished(panel)}")
         return
     if outcome == "stopped":
         console.complain(f"{panel.name}: {job.error or job.state}")
