@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -218,13 +218,12 @@ class MoveAdmin(HistoryAdmin):
 def move_parts(move_id: int) -> dict[str, Any]:
     """Return what stands on a move's page beside its figures: who could not be moved, and why; how many old
     accounts serve on, and until when the last."""
-    moved = PanelAccount.objects.filter(Q(moves_away__move=move_id) | Q(moves_here__move=move_id))
-    serving = moved.filter(serves_until__isnull=False)
+    serving = PanelAccount.objects.filter(serves_until__isnull=False, access__moves__move=move_id)
     failed = MoveItem.objects.filter(move=move_id, state=MoveItem.State.FAILED)
     return {
         "failed": list(failed.select_related("access__user").order_by("-id")[:SHOWN]),
         "items_url": f"{page_of(MoveItem)}?move__id__exact={move_id}",
-        **serving.aggregate(old_ones=Count("pk", distinct=True), old_until=Max("serves_until")),
+        **serving.aggregate(old_ones=Count("pk"), old_until=Max("serves_until")),
     }
 
 

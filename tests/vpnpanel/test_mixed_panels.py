@@ -84,7 +84,7 @@ def test_customers_move_from_any_kind_to_any_other_and_back(worlds, source, targ
     let_flow(worlds[source], account_of(accesses[0]).name, GB)
     change(accesses[0])
     reconciler.reconcile_due()
-    move = moves.start_move(panels[source].pk, panels[target].pk, batch=2, actor="olga")
+    move = moves.start_move(panels[source].pk, panels[target].pk, batch=2, grace_hours=0, actor="olga")
     for home, state in ((target, "done"), (source, "rolled_back")):
         while tasks.work_moves():
             Access.objects.update(next_try_at=None)

@@ -201,6 +201,22 @@ def test_customer_who_cannot_be_moved_is_given_up_and_the_others_go_on(accesses,
     assert account_of(stuck.access).panel == old
 
 
+def test_move_pauses_after_a_whole_batch_that_failed_and_goes_on(accesses, old, new, second_marzban):
+    second_marzban.fail("POST /api/user", "error", status=500)
+    move = begin(old, new, batch=2)
+    tasks.work_moves()
+    MoveItem.objects.update(started_at=clock.now() - timedelta(minutes=6))
+    tasks.work_moves()
+    move.refresh_from_db()
+    assert (move.state, move.failed, move.moved) == ("paused", 2, 0)
+    assert "nobody of the last ones could be moved" in move.trouble and "500" in move.trouble
+    assert homes(accesses) == {"nl-1"} and move.items.count() == 2, "nobody more is tried"
+    second_marzban.heal()
+    assert moves.resume(move.pk, actor="olga")
+    move = run(move)
+    assert (move.state, move.moved, move.failed, move.trouble) == ("done", 3, 2, "")
+
+
 @pytest.mark.parametrize("cut", ["before the call", "after the call", "after the switch"])
 def test_process_killed_anywhere_finishes_the_move(accesses, old, new, marzban, second_marzban, cut):
     move = begin(old, new, batch=5)
@@ -351,7 +367,7 @@ def test_staff_begin_a_move_after_a_preview_and_steer_it(accesses, old, new, cli
     client.force_login(make_staff())
     address = f"/admin/vpnpanel/panel/{old.pk}/do/move/"
     assert "Wherever their groups have room" in client.get(address).content.decode()
-    asked = {"target": str(new.pk), "batch": "2"}
+    asked = {"target": str(new.pk), "batch": "2", "grace_hours": "0"}
     shown = client.post(address, asked).content.decode()
     assert "Will move" in shown and not Move.objects.exists()
     assert client.post(address, {**asked, "confirm": "1"}).status_code == 302
@@ -370,15 +386,15 @@ def test_staff_begin_a_move_after_a_preview_and_steer_it(accesses, old, new, cli
 def test_preview_of_what_cannot_be_says_why(accesses, old, new, client):
     client.force_login(make_staff())
     Panel.objects.filter(pk=new.pk).update(is_up=False)
-    shown = client.post(
-        f"/admin/vpnpanel/panel/{old.pk}/do/move/", {"target": str(new.pk), "batch": "2"}
-    ).content.decode()
+    asked = {"target": str(new.pk), "batch": "2", "grace_hours": "0"}
+    shown = client.post(f"/admin/vpnpanel/panel/{old.pk}/do/move/", asked).content.decode()
     assert "de-1 does not answer" in shown
 
 
 def test_page_of_a_move_costs_the_same_for_many_customers(accesses, old, new, client, second_marzban):
     client.force_login(make_staff())
     move = begin(old, new)
+    client.get(f"/admin/vpnpanel/move/{move.pk}/change/")  # what needs attention is counted once a while
     costs = []
     for failed in (1, 5):
         while move.items.filter(state="failed").count() < failed:
