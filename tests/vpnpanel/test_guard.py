@@ -182,7 +182,7 @@ class TestLeftovers:
         marzban.fail("DELETE *", "error", status=403)
         run_test(panel)
         left = set(panel.guard_report["leftovers"])
-        assert left == set(marzban.users()) and len(left) == guard.TRIES["failed"]
+        assert left == set(marzban.users()) and len(left) == guard.TRIES
         assert not any(user["can_connect"] for user in marzban.users().values())
         marzban.heal()
         run_test(panel)

@@ -209,7 +209,8 @@ def test_move_pauses_after_a_whole_batch_that_failed_and_goes_on(accesses, old, 
     tasks.work_moves()
     move.refresh_from_db()
     assert (move.state, move.failed, move.moved) == ("paused", 2, 0)
-    assert "nobody of the last ones could be moved" in move.trouble and "500" in move.trouble
+    assert "nobody of the last ones could be moved" in move.trouble and ": 500" in move.trouble
+    reconciler.reconcile_due()
     assert homes(accesses) == {"nl-1"} and move.items.count() == 2, "nobody more is tried"
     second_marzban.heal()
     assert moves.resume(move.pk, actor="olga")

@@ -27,7 +27,7 @@ from vpnpanel.drivers.base import (
 )
 from vpnpanel.drivers.links import usable_links
 from vpnpanel.drivers.marzban_api import AnswerLost, MarzbanApi, NameTaken
-from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelRefused
+from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelError, PanelRefused
 
 log = logging.getLogger(__name__)
 
@@ -223,13 +223,18 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys, Advises):
             "inbounds": inbounds,
             "proxies": _proxies(inbounds, desired.credentials),
         }
+        problem: PanelError | None = None
         for _ in range(CREATE_TRIES):
             try:
                 return self._show(self._api.call("POST", "/api/user", may_repeat=False, json=body))
-            except (NameTaken, AnswerLost, AccountFailed):
+            except (NameTaken, AnswerLost, AccountFailed) as failed:
+                problem = failed
                 if (adopted := self._adopt(name, desired)) is not None:
                     return adopted
-        raise AccountFailed(f"account {name} could not be created in {CREATE_TRIES} tries")
+        words = f"account {name} could not be created in {CREATE_TRIES} tries: {problem}"
+        if isinstance(problem, AnswerLost):  # a panel that reads and does not write, as during a back-up
+            raise PanelDown(words) from problem
+        raise AccountFailed(words) from problem
 
     def _adopt(self, name: str, desired: Desired) -> Observed | None:
         """After a create whose end is unknown take what it made, clear away what it broke, or return None."""
