@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("vpnpanel", "0012_moves"),
+        ("vpnpanel", "0013_counters"),
     ]
 
     operations = [
