@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from subscriptions import tasks
 from subscriptions.models import Subscription
 from subscriptions.services import nearing
-from tests.factories import make_panel, make_subscription
+from tests.factories import make_panel, make_subscription, make_xui_panel
 from vpnpanel import reconciler
 from vpnpanel.models import Access, Panel, PanelAccount
 from vpnpanel.services import near_limits, used_bytes
@@ -130,6 +130,17 @@ def test_many_on_a_small_panel_are_read_by_the_page(panels, monkeypatch):
         world.forget_calls()
     assert tasks.read_near_limit() == 12
     assert {call["call"] for world in panels.values() for call in world.calls()} == {"GET /api/users"}
+
+
+def test_several_on_a_panel_that_gives_all_for_one_cost_one_list(installation, xui_legacy):
+    make_xui_panel(xui_legacy)
+    for _ in range(3):
+        hold({})
+    PanelAccount.objects.update(used_bytes=850_000)
+    xui_legacy.forget_calls()
+    assert tasks.read_near_limit() == 3
+    lists = [call["call"] for call in xui_legacy.calls() if call["call"].endswith("/inbounds/list")]
+    assert len(lists) == 1
 
 
 def test_panel_that_is_away_keeps_nobody_from_reading_the_other(panels):

@@ -171,6 +171,11 @@ class PanelDriver(ABC):
     page_size: int = 100
     one_writer: bool = False
 
+    @property
+    def reads_all_for_one(self) -> bool:
+        """Whether the panel gives everything when it is asked for one account. Raises as the methods."""
+        return False
+
     @abstractmethod
     def __init__(self, address: PanelAddress, *, read_seconds: float) -> None:
         """Get ready to call the panel, waiting up to `read_seconds` for each answer."""

@@ -80,7 +80,8 @@ def _ask(reading: _Reading) -> _Reading:
     driver = driver_for(reading.panel)
     try:
         pages = -(-int(reading.panel.figures.get("accounts") or 0) // driver.page_size)
-        if pages and len(reading.names) > pages * CALLS_PER_PAGE:
+        worth_pages = 1 if driver.reads_all_for_one else pages * CALLS_PER_PAGE
+        if worth_pages and len(reading.names) > worth_pages:
             _ask_for_pages(reading, driver)
         else:
             _ask_one_by_one(reading, driver)

@@ -38,6 +38,10 @@ class XuiDriver(PanelDriver, ListsInbounds, RotatesKeys):
         self._address = address
         self._known = known_of(address)
 
+    @property
+    def reads_all_for_one(self) -> bool:
+        return self._dialect().name == LegacyDialect.name
+
     def figures(self) -> Figures:
         try:
             return self._run(self._figures)
