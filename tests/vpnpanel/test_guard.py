@@ -226,10 +226,6 @@ class TestAdvice:
         assert set(panel.guard_report["advice"]) == {"sudo", "shared"}
         assert panel.guard == Panel.Guard.PASSED and list(marzban.users()) == ["somebody_else"]
 
-    def test_core_that_does_not_run(self, panel, marzban):
-        marzban.emu("POST", "panel", core_started=False)
-        assert "core_stopped" in run_test(panel).guard_report["advice"]
-
     def test_version_that_nobody_tried(self, panel, marzban):
         marzban.fail("GET /api/system", "error", status=200, body={"version": "0.7.0", "total_user": 0})
         run_test(panel)
@@ -238,7 +234,7 @@ class TestAdvice:
 
     def test_every_advice_and_every_finding_has_words(self):
         assert set(words.STEPS) == set(words.HARM) == set(STEPS)
-        known = {"sudo", "core_stopped", "clock_behind", "clock_ahead", "shared", "shared_legacy"}
+        known = {"sudo", "clock_behind", "clock_ahead", "shared", "shared_legacy"}
         assert known < set(words.ADVICE)
 
 

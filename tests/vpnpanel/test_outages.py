@@ -57,6 +57,23 @@ def test_panel_that_was_well_is_asked_twice_before_everybody_waits(panel, marzba
     assert panel.is_up and marzban.fired() == {"error": 1}
 
 
+def test_panel_whose_core_stands_still_is_down_until_it_is_started(panel, marzban):
+    outages.probe()
+    marzban.emu("POST", "panel", core_started=False)
+    outages.probe()
+    panel.refresh_from_db()
+    assert not panel.is_up and "Xray does not run" in panel.error
+    marzban.emu("POST", "panel", core_started=True)
+    assert [each.pk for each in outages.probe()] == [panel.pk]
+
+
+def test_panel_that_does_not_tell_of_its_core_is_believed(panel, marzban):
+    marzban.fail("GET /api/core", "error", status=404, body={"detail": "Not Found"})
+    outages.probe()
+    panel.refresh_from_db()
+    assert panel.is_up
+
+
 def test_account_stays_on_its_panel_through_an_outage(panel, marzban, second_panel, second_marzban):
     access = want_access()
     reconciler.reconcile_one(access.pk)

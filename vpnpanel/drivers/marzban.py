@@ -64,6 +64,8 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys, Advises):
 
     def figures(self) -> Figures:
         system = _whole(self._api.read("/api/system"), "version")
+        if self._says_core_is_stopped():
+            raise PanelDown("the panel's Xray does not run: nobody gets through until it is started")
         details = {name: value for name, value in system.items() if name != "version"}
         version = str(system["version"])
         if _version(version) < OLDEST_SAFE_VERSION:
@@ -86,12 +88,16 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys, Advises):
         except (KeyError, TypeError) as wrong:
             raise PanelDown("the panel's list of inbounds cannot be read") from wrong
 
+    def _says_core_is_stopped(self) -> bool:
+        """A panel that does not tell is believed to run."""
+        try:
+            core = self._api.read("/api/core")
+        except (AccountFailed, PanelRefused):
+            return False
+        return core.get("started") is False
+
     def advice(self) -> tuple[str, ...]:
-        is_running = _whole(self._api.read("/api/core"), "started")["started"]
-        return (
-            *(("sudo",) if self._api.is_sudo() else ()),
-            *(() if is_running else ("core_stopped",)),
-        )
+        return ("sudo",) if self._api.is_sudo() else ()
 
     def get_account(self, name: str) -> Observed:
         return self._show(self._api.read(f"/api/user/{name}"))

@@ -66,7 +66,6 @@ ADVICE = {
         "The administrator is a sudo one. Give the shop a plain administrator of its own: it sees only the "
         "shop's accounts, and the panel removes those properly."
     ),
-    "core_stopped": _("The panel's Xray core does not run: nobody gets through until it is started."),
     "clock_behind": _(
         "The panel holds that an end ten minutes ago is still to come: its host is not on UTC. The shop cuts "
         "customers off in time all the same, but while it is down they stay connected. Set the host to UTC."
