@@ -13,7 +13,7 @@ from accounts.services import note
 from backoffice.customers import CustomerAdmin
 from backoffice.documents import ConsentAdmin, DocumentAdmin
 from backoffice.models import Staff
-from core.staff import Base
+from core.acts import Base
 
 __all__ = ["ConsentAdmin", "CustomerAdmin", "DocumentAdmin", "StaffAdmin"]
 POWERS = ("is_superuser", "groups", "user_permissions")

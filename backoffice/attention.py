@@ -11,7 +11,6 @@ from backoffice.concern import Concern
 from backoffice.money_concerns import money_concerns
 from core import clock
 from core.models import Job, Lease, ServiceHealth
-from core.staff import page_of
 from notifications.models import OutboxMessage
 from subscriptions.models import Subscription
 from subscriptions.services import never_connected
@@ -65,8 +64,8 @@ def _lagging(now: datetime) -> Concern:
         title=_("Access not on the panels"),
         count=late.count(),
         why=_("Changed over a minute ago and not applied yet."),
-        url=f"{page_of(Access)}?lagging=yes",
-        permission="vpnpanel.view_access",
+        model=Access,
+        query="lagging=yes",
         icon="sync_problem",
         is_grave=True,
     )
@@ -81,8 +80,8 @@ def _panels_down() -> Concern:
         title=_("Panels that do not answer"),
         count=len(down),
         why=", ".join(down) or _("All panels answer."),
-        url=f"{page_of(Panel)}?is_up__exact=0",
-        permission="vpnpanel.view_panel",
+        model=Panel,
+        query="is_up__exact=0",
         icon="dns",
         is_grave=True,
     )
@@ -95,8 +94,8 @@ def _outages() -> Concern:
         title=_("Outages to look at"),
         count=unsettled.count(),
         why=_("Longer than the rules allow: tell the customers concerned, give them days, or settle it."),
-        url=f"{page_of(Outage)}?attention=needed",
-        permission="vpnpanel.view_outage",
+        model=Outage,
+        query="attention=needed",
         icon="power_off",
     )
 
@@ -110,8 +109,8 @@ def _panels_failing() -> Concern:
         title=_("Panels that fail their contract test"),
         count=len(reasons),
         why=" · ".join(reasons) or _("None is closed for sale by it."),
-        url=f"{page_of(Panel)}?guard__exact=failed&state__exact=open",
-        permission="vpnpanel.view_panel",
+        model=Panel,
+        query="guard__exact=failed&state__exact=open",
         icon="rule",
         is_grave=True,
     )
@@ -125,8 +124,8 @@ def _paused_moves() -> Concern:
         title=_("Moves that stand still"),
         count=len(reasons),
         why=" · ".join(reasons) or _("None waits for you."),
-        url=f"{page_of(Move)}?state__exact=paused",
-        permission="vpnpanel.view_move",
+        model=Move,
+        query="state__exact=paused",
         icon="moving",
     )
 
@@ -138,8 +137,8 @@ def _held_findings() -> Concern:
         title=_("Differences to approve"),
         count=held.count(),
         why=_("Found by full syncs of panels that repair nothing before you approve it."),
-        url=f"{page_of(SyncFinding)}?state__exact=held",
-        permission="vpnpanel.view_syncfinding",
+        model=SyncFinding,
+        query="state__exact=held",
         icon="difference",
     )
 
@@ -150,8 +149,8 @@ def _strays() -> Concern:
         title=_("Accounts in quarantine"),
         count=StrayAccount.objects.filter(state=StrayAccount.State.OPEN).count(),
         why=_("They look like ours, and nothing here says whose they are: take over, ignore or remove."),
-        url=f"{page_of(StrayAccount)}?state__exact=open",
-        permission="vpnpanel.view_strayaccount",
+        model=StrayAccount,
+        query="state__exact=open",
         icon="help_center",
     )
 
@@ -162,8 +161,8 @@ def _no_room() -> Concern:
         title=_("Customers no panel takes"),
         count=Access.objects.filter(is_dirty=True, error=NO_ROOM).count(),
         why=_("They wait: no panel of their groups is open, answers and has room."),
-        url=f"{page_of(Access)}?lagging=no-room",
-        permission="vpnpanel.view_access",
+        model=Access,
+        query="lagging=no-room",
         icon="no_meeting_room",
         is_grave=True,
     )
@@ -175,8 +174,8 @@ def _never_connected(now: datetime) -> Concern:
         title=_("Paid but never connected"),
         count=never_connected(now).count(),
         why=_("Paid over a day ago, and no app has fetched their keys. They were asked once: write to them."),
-        url=f"{page_of(Subscription)}?connected=never",
-        permission="subscriptions.view_subscription",
+        model=Subscription,
+        query="connected=never",
         icon="sentiment_dissatisfied",
     )
 
@@ -194,8 +193,7 @@ def _bot(now: datetime) -> Concern:
         title=_("Bot and outside services"),
         count=len(troubles),
         why=" · ".join(troubles) or _("Telegram is reached."),
-        url=page_of(ServiceHealth),
-        permission="core.view_servicehealth",
+        model=ServiceHealth,
         icon="smart_toy",
         is_grave=True,
     )
@@ -207,8 +205,8 @@ def _dead_updates() -> Concern:
         title=_("Taps given up"),
         count=Update.objects.filter(state=Update.State.DEAD).count(),
         why=_("Updates that failed too often. Look at the error, then work on them again."),
-        url=f"{page_of(Update)}?state__exact=dead",
-        permission="telegram_bot.view_update",
+        model=Update,
+        query="state__exact=dead",
         icon="touch_app",
     )
 
@@ -219,8 +217,8 @@ def _failed_messages() -> Concern:
         title=_("Messages not sent"),
         count=OutboxMessage.objects.filter(state=OutboxMessage.State.FAILED).count(),
         why=_("Refused by Telegram, or tried too often."),
-        url=f"{page_of(OutboxMessage)}?state__exact=failed",
-        permission="notifications.view_outboxmessage",
+        model=OutboxMessage,
+        query="state__exact=failed",
         icon="mail_off",
     )
 
@@ -233,8 +231,7 @@ def _idle_schedules(now: datetime) -> Concern:
         title=_("Schedules that stand still"),
         count=len(idle),
         why=", ".join(idle) or _("All of them run."),
-        url=page_of(PeriodicTask),
-        permission="django_celery_beat.view_periodictask",
+        model=PeriodicTask,
         icon="schedule",
         is_grave=True,
     )
@@ -255,7 +252,7 @@ def _failed_jobs(now: datetime) -> Concern:
         title=_("Jobs that failed"),
         count=failed.count(),
         why=_("In the last three days."),
-        url=f"{page_of(Job)}?state__exact=failed",
-        permission="core.view_job",
+        model=Job,
+        query="state__exact=failed",
         icon="work_alert",
     )

@@ -2,16 +2,14 @@
 
 from dataclasses import dataclass
 
+from backoffice.listed import Listed
 
-@dataclass(frozen=True)
-class Concern:
+
+@dataclass(frozen=True, kw_only=True)
+class Concern(Listed):
     """One kind of trouble. `count` 0: none; `is_grave` ones stop customers from being served."""
 
     key: str
-    title: str
     count: int
     why: str
-    url: str
-    permission: str
-    icon: str
     is_grave: bool = False

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from backoffice.attention import concerns
+from backoffice.listed import Listed
 from backoffice.takings import last_days
 from billing.models import JournalEntry, Order
 from core import clock
@@ -20,15 +21,11 @@ from subscriptions.models import Subscription, TrialUse
 from vpnpanel.models import Panel
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A number of today, with the list behind it."""
+@dataclass(frozen=True, kw_only=True)
+class Figure(Listed):
+    """A number of today."""
 
-    title: str
     value: int | str
-    url: str
-    permission: str
-    icon: str
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -53,41 +50,33 @@ def _figures(now: datetime) -> list[Figure]:
     sent = OutboxMessage.objects.filter(state=OutboxMessage.State.SENT, created_at__gte=midnight)
     today = last_days(now)[0]
     return [
-        Figure(_("Orders paid today"), today.orders, page_of(Order), "billing.view_order", "shopping_cart"),
+        Figure(title=_("Orders paid today"), value=today.orders, model=Order, icon="shopping_cart"),
+        Figure(title=_("Income today"), value=today.received_shown, model=JournalEntry, icon="payments"),
         Figure(
-            _("Income today"),
-            today.received_shown,
-            page_of(JournalEntry),
-            "billing.view_journalentry",
-            "payments",
+            title=_("New customers today"),
+            value=User.objects.filter(telegram_id__isnull=False, joined_at__gte=midnight).count(),
+            model=User,
+            icon="person_add",
         ),
         Figure(
-            _("New customers today"),
-            User.objects.filter(telegram_id__isnull=False, joined_at__gte=midnight).count(),
-            page_of(User),
-            "accounts.view_user",
-            "person_add",
+            title=_("Trials today"),
+            value=TrialUse.objects.filter(created_at__gte=midnight).count(),
+            model=Subscription,
+            icon="redeem",
         ),
         Figure(
-            _("Trials today"),
-            TrialUse.objects.filter(created_at__gte=midnight).count(),
-            page_of(Subscription),
-            "subscriptions.view_subscription",
-            "redeem",
+            title=_("Live subscriptions"),
+            value=live.count(),
+            model=Subscription,
+            query="state__exact=active",
+            icon="vpn_key",
         ),
         Figure(
-            _("Live subscriptions"),
-            live.count(),
-            f"{page_of(Subscription)}?state__exact=active",
-            "subscriptions.view_subscription",
-            "vpn_key",
-        ),
-        Figure(
-            _("Messages sent today"),
-            sent.count(),
-            f"{page_of(OutboxMessage)}?state__exact=sent",
-            "notifications.view_outboxmessage",
-            "send",
+            title=_("Messages sent today"),
+            value=sent.count(),
+            model=OutboxMessage,
+            query="state__exact=sent",
+            icon="send",
         ),
     ]
 

@@ -10,7 +10,6 @@ from accounts.services import current_documents, is_sample
 from backoffice.concern import Concern
 from billing import services
 from billing.models import Decision, Notice, Order, ProviderAccount, Refund
-from core.staff import page_of
 from vpnpanel.models import LATE_AFTER
 
 
@@ -32,8 +31,8 @@ def _not_active(now: datetime) -> Concern:
         title=_("Paid but not active"),
         count=services.not_active(now - LATE_AFTER).count(),
         why=_("Paid over a minute ago, and the access does not work yet."),
-        url=f"{page_of(Order)}?stuck=yes",
-        permission="billing.view_order",
+        model=Order,
+        query="stuck=yes",
         icon="shopping_cart",
         is_grave=True,
     )
@@ -45,8 +44,8 @@ def _undecided() -> Concern:
         title=_("Needs decision"),
         count=Decision.objects.filter(state=Decision.State.OPEN).count(),
         why=_("Money that fits nothing, or a question that only staff can answer."),
-        url=f"{page_of(Decision)}?state__exact=open",
-        permission="billing.view_decision",
+        model=Decision,
+        query="state__exact=open",
         icon="gavel",
     )
 
@@ -59,8 +58,8 @@ def _providers(now: datetime) -> Concern:
         title=_("Payment providers hidden from customers"),
         count=len(shut),
         why=" · ".join(f"{account}: {account.error}" for account in shut) or _("All that are open work."),
-        url=f"{page_of(ProviderAccount)}?is_open__exact=1",
-        permission="billing.view_provideraccount",
+        model=ProviderAccount,
+        query="is_open__exact=1",
         icon="account_balance",
         is_grave=True,
     )
@@ -72,8 +71,8 @@ def _refunds() -> Concern:
         title=_("Refunds to pay out by hand"),
         count=Refund.objects.filter(state=Refund.State.MANUAL).count(),
         why=_("The provider can't or will not send this money back."),
-        url=f"{page_of(Refund)}?state__exact=manual",
-        permission="billing.view_refund",
+        model=Refund,
+        query="state__exact=manual",
         icon="undo",
     )
 
@@ -84,8 +83,8 @@ def _dead_notices() -> Concern:
         title=_("Notices given up"),
         count=Notice.objects.filter(state=Notice.State.DEAD).count(),
         why=_("Notices of providers that failed too often. Look at the error, then work them off again."),
-        url=f"{page_of(Notice)}?state__exact=dead",
-        permission="billing.view_notice",
+        model=Notice,
+        query="state__exact=dead",
         icon="notifications_off",
     )
 
@@ -99,7 +98,6 @@ def _samples() -> Concern:
         title=_("Sample texts still in use"),
         count=len(samples) if is_selling else 0,
         why=", ".join(samples) or _("The texts are your own."),
-        url=page_of(Document),
-        permission="accounts.view_document",
+        model=Document,
         icon="description",
     )

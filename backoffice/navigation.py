@@ -1,12 +1,13 @@
 """The side bar: what staff reach with one click, with a count where something waits for them."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import Group
 from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 from django_celery_beat.models import PeriodicTask
 
 from accounts.models import AuditEvent, Consent, Document, User
@@ -23,7 +24,7 @@ from billing.models import (
     Refund,
 )
 from core.models import Job, RetentionRule, ServiceHealth
-from core.staff import page_of
+from core.staff import page_of, permission_to_view
 from notifications.models import OutboxMessage
 from referrals.models import Referral
 from subscriptions.models import ClientApp, Device, Grant, Plan, Subscription, SubscriptionRules
@@ -41,91 +42,109 @@ from vpnpanel.models import (
     SyncRun,
 )
 
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as Text
+else:
+    Text = str
+
 Item = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A list of the admin. `badge`: the key of the concern whose count stands beside it."""
+
+    title: Text
+    model: type[Model]
+    icon: str
+    badge: str = ""
+
+
+GROUPS: tuple[tuple[Text, tuple[Entry, ...]], ...] = (
+    (
+        _("Customers"),
+        (
+            Entry(_("Customers"), User, "group"),
+            Entry(_("Subscriptions"), Subscription, "vpn_key", "unconnected"),
+            Entry(_("Devices"), Device, "devices"),
+            Entry(_("Grants"), Grant, "more_time"),
+            Entry(_("Referrals"), Referral, "share"),
+            Entry(_("Trail"), AuditEvent, "history"),
+        ),
+    ),
+    (
+        _("Sale"),
+        (
+            Entry(_("Plans and prices"), Plan, "sell"),
+            Entry(_("Orders"), Order, "shopping_cart", "orders"),
+            Entry(_("Payments"), Payment, "credit_card"),
+            Entry(_("Refunds"), Refund, "undo", "refunds"),
+            Entry(_("Needs decision"), Decision, "gavel", "decisions"),
+            Entry(_("Payment providers"), ProviderAccount, "account_balance", "providers"),
+        ),
+    ),
+    (
+        _("Books"),
+        (
+            Entry(_("Journal"), JournalEntry, "menu_book"),
+            Entry(_("Notices"), Notice, "notifications", "notices"),
+            Entry(_("Rules for money"), BillingRules, "rule"),
+            Entry(_("Documents"), Document, "description", "documents"),
+            Entry(_("Consents"), Consent, "handshake"),
+        ),
+    ),
+    (
+        _("Panels"),
+        (
+            Entry(_("Panels"), Panel, "dns", "panels"),
+            Entry(_("Panel groups"), PanelGroup, "hub"),
+            Entry(_("Access"), Access, "key", "access"),
+            Entry(_("Rules for links"), SubscriptionRules, "rule"),
+            Entry(_("Panel accounts"), PanelAccount, "badge"),
+            Entry(_("Full syncs"), SyncRun, "sync"),
+            Entry(_("Moves"), Move, "moving", "moves"),
+            Entry(_("Findings"), SyncFinding, "difference", "findings"),
+            Entry(_("Quarantine"), StrayAccount, "help_center", "strays"),
+            Entry(_("Outages"), Outage, "power_off", "outages"),
+            Entry(_("Rules for panels"), PanelRules, "rule"),
+        ),
+    ),
+    (
+        _("Bot"),
+        (
+            Entry(_("Apps"), ClientApp, "install_mobile"),
+            Entry(_("Inbox"), Update, "inbox", "updates"),
+            Entry(_("Outbox"), OutboxMessage, "outbox", "messages"),
+            Entry(_("Outside services"), ServiceHealth, "cloud", "services"),
+        ),
+    ),
+    (
+        _("Operations"),
+        (
+            Entry(_("Jobs"), Job, "work_history", "jobs"),
+            Entry(_("Schedules"), PeriodicTask, "schedule", "schedules"),
+            Entry(_("Clean-up rules"), RetentionRule, "auto_delete"),
+            Entry(_("Staff"), Staff, "admin_panel_settings"),
+            Entry(_("Roles"), Group, "shield_person"),
+        ),
+    ),
+)
 
 
 def sidebar(request: HttpRequest) -> list[Item]:
     """Return the groups of the side bar with the items this member of staff may open."""
     waiting = badges()
-
-    def item(title: str, model: type[Model], icon: str, badge: str = "") -> Item:
-        opts = model._meta
-        found: Item = {"title": title, "icon": icon, "link": page_of(model)}
-        found["permission"] = lambda request: request.user.has_perm(
-            f"{opts.app_label}.view_{opts.model_name}"
-        )
-        if waiting.get(badge):
-            found |= {"badge": str(waiting[badge]), "badge_variant": "danger"}
-        return found
-
     home = {"title": _("Home"), "icon": "home", "link": reverse("admin:index")}
-    return [
-        {"items": [home]},
-        {
-            "title": _("Customers"),
-            "items": [
-                item(_("Customers"), User, "group"),
-                item(_("Subscriptions"), Subscription, "vpn_key", "unconnected"),
-                item(_("Devices"), Device, "devices"),
-                item(_("Grants"), Grant, "more_time"),
-                item(_("Referrals"), Referral, "share"),
-                item(_("Trail"), AuditEvent, "history"),
-            ],
-        },
-        {
-            "title": _("Sale"),
-            "items": [
-                item(_("Plans and prices"), Plan, "sell"),
-                item(_("Orders"), Order, "shopping_cart", "orders"),
-                item(_("Payments"), Payment, "credit_card"),
-                item(_("Refunds"), Refund, "undo", "refunds"),
-                item(_("Needs decision"), Decision, "gavel", "decisions"),
-                item(_("Payment providers"), ProviderAccount, "account_balance", "providers"),
-            ],
-        },
-        {
-            "title": _("Books"),
-            "items": [
-                item(_("Journal"), JournalEntry, "menu_book"),
-                item(_("Notices"), Notice, "notifications", "notices"),
-                item(_("Rules for money"), BillingRules, "rule"),
-                item(_("Documents"), Document, "description", "documents"),
-                item(_("Consents"), Consent, "handshake"),
-            ],
-        },
-        {
-            "title": _("Panels"),
-            "items": [
-                item(_("Panels"), Panel, "dns", "panels"),
-                item(_("Panel groups"), PanelGroup, "hub"),
-                item(_("Access"), Access, "key", "access"),
-                item(_("Rules for links"), SubscriptionRules, "rule"),
-                item(_("Panel accounts"), PanelAccount, "badge"),
-                item(_("Full syncs"), SyncRun, "sync"),
-                item(_("Moves"), Move, "moving", "moves"),
-                item(_("Findings"), SyncFinding, "difference", "findings"),
-                item(_("Quarantine"), StrayAccount, "help_center", "strays"),
-                item(_("Outages"), Outage, "power_off", "outages"),
-                item(_("Rules for panels"), PanelRules, "rule"),
-            ],
-        },
-        {
-            "title": _("Bot"),
-            "items": [
-                item(_("Apps"), ClientApp, "install_mobile"),
-                item(_("Inbox"), Update, "inbox", "updates"),
-                item(_("Outbox"), OutboxMessage, "outbox", "messages"),
-                item(_("Outside services"), ServiceHealth, "cloud", "services"),
-            ],
-        },
-        {
-            "title": _("Operations"),
-            "items": [
-                item(_("Jobs"), Job, "work_history", "jobs"),
-                item(_("Schedules"), PeriodicTask, "schedule", "schedules"),
-                item(_("Clean-up rules"), RetentionRule, "auto_delete"),
-                item(_("Staff"), Staff, "admin_panel_settings"),
-                item(_("Roles"), Group, "shield_person"),
-            ],
-        },
+    groups = [
+        {"title": title, "items": [_item(entry, waiting) for entry in entries]} for title, entries in GROUPS
     ]
+    return [{"items": [home]}, *groups]
+
+
+def _item(entry: Entry, waiting: dict[str, int]) -> Item:
+    permission = permission_to_view(entry.model)
+    item: Item = {"title": entry.title, "icon": entry.icon, "link": page_of(entry.model)}
+    item["permission"] = lambda request: request.user.has_perm(permission)
+    if waiting.get(entry.badge):
+        item |= {"badge": str(waiting[entry.badge]), "badge_variant": "danger"}
+    return item

@@ -8,6 +8,7 @@ carries a `form_uuid` that is made when the form is first shown.
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -15,7 +16,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from unfold import widgets
@@ -23,11 +24,13 @@ from unfold import widgets
 from core.errors import ShopError
 
 if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin
     from django.utils.functional import _StrPromise as Text
 
-    from core.staff import StaffAdmin
+    Base = ModelAdmin[Any]
 else:
     Text = str
+    from unfold.admin import ModelAdmin as Base
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,44 @@ class Button:
     url: str
 
 
-def buttons(model_admin: "StaffAdmin", request: HttpRequest, subject: Any) -> list[Button]:
+class ActsAdmin(Base):
+    """A model with acts: `acts` on the page of a row, `list_acts` above the list."""
+
+    change_form_outer_before_template = "admin/acts.html"
+    list_before_template = "admin/acts.html"
+    acts: tuple[Act, ...] = ()
+    list_acts: tuple[Act, ...] = ()
+
+    def get_urls(self) -> list[URLPattern]:
+        opts = self.opts
+        view = self.admin_site.admin_view(partial(act_view, self))
+        list_view = self.admin_site.admin_view(partial(list_act_view, self))
+        name = f"{opts.app_label}_{opts.model_name}"
+        return [
+            path("do/<slug:name>/", list_view, name=f"{name}_list_act"),
+            path("<path:object_id>/do/<slug:name>/", view, name=f"{name}_act"),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        extra = {"act_buttons": list_buttons(self, request), **(extra_context or {})}
+        return super().changelist_view(request, extra)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        extra = {**(extra_context or {})}
+        if self.acts and request.method == "GET":
+            subject = self.get_object(request, object_id)
+            extra["act_buttons"] = buttons(self, request, subject) if subject is not None else []
+        return super().change_view(request, object_id, form_url, extra)
+
+
+def buttons(model_admin: ActsAdmin, request: HttpRequest, subject: Any) -> list[Button]:
     """Return what this member of staff may do to `subject` as it is now. Runs no query of its own."""
     return [
         Button(act, address(model_admin, act, subject))
@@ -146,7 +186,7 @@ def buttons(model_admin: "StaffAdmin", request: HttpRequest, subject: Any) -> li
     ]
 
 
-def list_buttons(model_admin: "StaffAdmin", request: HttpRequest) -> list[Button]:
+def list_buttons(model_admin: ActsAdmin, request: HttpRequest) -> list[Button]:
     """Return what this member of staff may do from the list, without a row."""
     opts = model_admin.opts
     name = f"admin:{opts.app_label}_{opts.model_name}_list_act"
@@ -157,12 +197,12 @@ def list_buttons(model_admin: "StaffAdmin", request: HttpRequest) -> list[Button
     ]
 
 
-def address(model_admin: "StaffAdmin", act: Act, subject: Any) -> str:
+def address(model_admin: ActsAdmin, act: Act, subject: Any) -> str:
     opts = model_admin.opts
     return reverse(f"admin:{opts.app_label}_{opts.model_name}_act", args=[subject.pk, act.name])
 
 
-def act_view(model_admin: "StaffAdmin", request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+def act_view(model_admin: ActsAdmin, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
     """Show an act's form, then what it would change, and do it once it is confirmed."""
     act = next((act for act in model_admin.acts if act.name == name), None)
     subject = model_admin.get_object(request, object_id)
@@ -171,7 +211,7 @@ def act_view(model_admin: "StaffAdmin", request: HttpRequest, object_id: str, na
     return _asked(model_admin, request, act, subject)
 
 
-def list_act_view(model_admin: "StaffAdmin", request: HttpRequest, name: str) -> HttpResponse:
+def list_act_view(model_admin: ActsAdmin, request: HttpRequest, name: str) -> HttpResponse:
     """The same for an act that is about no row: `subject` is None."""
     act = next((act for act in model_admin.list_acts if act.name == name), None)
     if act is None:
@@ -179,7 +219,7 @@ def list_act_view(model_admin: "StaffAdmin", request: HttpRequest, name: str) ->
     return _asked(model_admin, request, act, None)
 
 
-def _asked(model_admin: "StaffAdmin", request: HttpRequest, act: Act, subject: Any) -> HttpResponse:
+def _asked(model_admin: ActsAdmin, request: HttpRequest, act: Act, subject: Any) -> HttpResponse:
     if not request.user.has_perm(act.permission):
         raise PermissionDenied
     try:
@@ -228,7 +268,7 @@ def _run(act: Act, request: HttpRequest, subject: Any, values: dict[str, Any]) -
     return True
 
 
-def _back(model_admin: "StaffAdmin", request: HttpRequest, subject: Any) -> str:
+def _back(model_admin: ActsAdmin, request: HttpRequest, subject: Any) -> str:
     asked = request.POST.get("next") or request.GET.get("next", "")
     if url_has_allowed_host_and_scheme(asked, {request.get_host()}, require_https=request.is_secure()):
         return asked

@@ -1,7 +1,7 @@
 """What lists and pages of the admin have in common: cheap at a million rows, read-only where verbs rule."""
 
 from collections.abc import Callable, Sequence
-from functools import partial, wraps
+from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.contrib.admin import site
@@ -10,27 +10,25 @@ from django.contrib.auth import get_user_model
 from django.core.paginator import Page, Paginator
 from django.db import connection
 from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from unfold.decorators import display
 
-from core.acts import Act, act_view, buttons, list_act_view, list_buttons
+from core.acts import ActsAdmin
 from core.badges import badge
 
 if TYPE_CHECKING:
-    from django.contrib.admin import ModelAdmin, TabularInline
+    from django.contrib.admin import TabularInline
 
-    Base = ModelAdmin[Any]
     Pages = Paginator[Any]
     Inline = TabularInline[Any, Any]
 else:
     Pages = Paginator
-    from unfold.admin import ModelAdmin as Base
     from unfold.admin import TabularInline as Inline  # noqa: F401 (for the rooms' admins)
 
 COUNT_UP_TO = 10_000
@@ -84,17 +82,13 @@ def estimated_rows(model: type[Model]) -> int:
         return max(int(cursor.fetchone()[0]), 0)
 
 
-class StaffAdmin(Base):
+class StaffAdmin(ActsAdmin):
     """A model that staff may edit, with acts on its page."""
 
     show_full_result_count = False
     list_per_page = 50
     paginator = BoundedPaginator
     list_filter_sheet = True
-    change_form_outer_before_template = "admin/acts.html"
-    list_before_template = "admin/acts.html"
-    acts: tuple[Act, ...] = ()
-    list_acts: tuple[Act, ...] = ()
     customer_columns: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
 
@@ -126,34 +120,6 @@ class StaffAdmin(Base):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return QuietList
-
-    def get_urls(self) -> list[URLPattern]:
-        opts = self.opts
-        view = self.admin_site.admin_view(partial(act_view, self))
-        list_view = self.admin_site.admin_view(partial(list_act_view, self))
-        name = f"{opts.app_label}_{opts.model_name}"
-        return [
-            path("do/<slug:name>/", list_view, name=f"{name}_list_act"),
-            path("<path:object_id>/do/<slug:name>/", view, name=f"{name}_act"),
-            *super().get_urls(),
-        ]
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        extra = {"act_buttons": list_buttons(self, request), **(extra_context or {})}
-        return super().changelist_view(request, extra)
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        extra = {**(extra_context or {})}
-        if self.acts and request.method == "GET":
-            subject = self.get_object(request, object_id)
-            extra["act_buttons"] = buttons(self, request, subject) if subject is not None else []
-        return super().change_view(request, object_id, form_url, extra)
 
 
 def admin_of(model: type[Model]) -> StaffAdmin:
@@ -221,6 +187,11 @@ def page_of(model: type[Model] | Model, pk: Any = None) -> str:
     if pk is None:
         return reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
     return reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[pk])
+
+
+def permission_to_view(model: type[Model]) -> str:
+    """Return what a member of staff needs to open the list of a model."""
+    return f"{model._meta.app_label}.view_{model._meta.model_name}"
 
 
 def link_to(row: Model | None, text: str = "") -> str | SafeString:
