@@ -7,7 +7,7 @@ import re
 
 from django.http import HttpRequest
 
-from subscriptions.services.devices import Told, spoken, understood
+from subscriptions.told import Told, spoken, understood
 
 # Messengers look at links that are pasted into a chat: nobody has connected by that.
 PREVIEWS = re.compile(r"bot\b|whatsapp|facebookexternalhit|preview", re.I)

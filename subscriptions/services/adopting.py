@@ -16,11 +16,8 @@ from accounts import services as accounts
 from accounts.models import User
 from subscriptions.errors import AdoptionUnfit, NotAdopted
 from subscriptions.models import Grant, Plan, Subscription
-from subscriptions.services import queue
-from subscriptions.services.allowances import Allowance
 from subscriptions.services.state import note
-from subscriptions.services.terms import Terms, terms_of
-from subscriptions.tokens import fresh_token, hash_of
+from subscriptions.services.terms import Terms, first_grant, hold, terms_of
 from vpnpanel.models import Panel, PanelGroup
 from vpnpanel.services import adopting as panels
 
@@ -211,38 +208,23 @@ def _open(candidate: panels.Candidate, customer: User, rules: Rules, *, actor: s
         enforces_devices=terms.conditions.get("device_mode") == Plan.DeviceMode.STRICT,
         actor=actor,
     )
-    token = fresh_token()
-    subscription = Subscription.objects.create(
-        user=customer,
-        plan=rules.plan,
-        access=access,
+    grant = first_grant(
+        terms,
+        source=source_of(candidate),
+        seconds=max(int((candidate.until - now).total_seconds()), 0),
+        traffic=candidate.traffic_limit,
+        began_at=now,  # it has what is left of its traffic already
+        ends_after=candidate.until,
+        actor=actor,
+        reason=f"Came as account {candidate.name} of panel {candidate.panel}"[:300],
+    )
+    subscription = hold(
+        access,
+        grant,
         state=Subscription.State.ACTIVE if candidate.until > now else Subscription.State.EXPIRED,
         is_disabled=candidate.is_stopped,
         disabled_reason="It was switched off on the panel it came from." if candidate.is_stopped else "",
-        expires_at=candidate.until,
-        token=token,
-        token_hash=hash_of(token),
-        **terms.conditions,
     )
-    seconds = max(int((candidate.until - now).total_seconds()), 0)
-    grant = Grant(
-        subscription=subscription,
-        source=source_of(candidate),
-        plan_id=terms.plan_id,
-        seconds=seconds,
-        traffic=candidate.traffic_limit,
-        devices=terms.devices,
-        group_ids=list(terms.group_ids),
-        **terms.conditions,
-        began_at=now,  # it has what is left of its traffic already
-        actor=actor,
-        reason=f"Came as account {candidate.name} of panel {candidate.panel}"[:300],
-        ends_after=candidate.until,
-    )
-    queue.insert(grant)
-    allowance = Allowance(subscription, now=now)
-    allowance.settle(candidate.until)
-    subscription.save(update_fields=subscription.ALLOWANCE)
     data = {"source": grant.source, "plan": rules.plan.code, "panel": candidate.panel.name}
     note(subscription, customer, "subscription.adopted", actor=actor, data=data)
     return subscription

@@ -1,7 +1,5 @@
 """Which devices a subscription serves: each takes a place when it first fetches, and keeps it."""
 
-import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -16,15 +14,12 @@ from core.retention import delete_in_batches
 from core.rows import insert_missing
 from subscriptions.errors import NoSuchDevice, TooManyRemovals
 from subscriptions.models import Conditions, Device, Subscription, SubscriptionRules
-from subscriptions.models.devices import LONGEST_WORD
 from subscriptions.services import sightings
+from subscriptions.told import Told
 from vpnpanel.models import Access
 
 Mode = Conditions.DeviceMode
 
-# Apps make the id up as they like; what is none of this cannot be one.
-HWID = re.compile(r"[A-Za-z0-9._:=+/{}~-]{6,64}")
-CONTROL = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 MOST_KEPT = 50  # where any number may connect, rows must still not grow with made-up ids
 REMOVED = "device.removed"
 UNSEEN_RULE, UNSEEN_DAYS = "devices not seen", 30
@@ -36,31 +31,6 @@ class Refusal(StrEnum):
     NONE = ""
     FULL = "full"  # all places are taken by others
     UNTOLD = "untold"  # the app does not say which device it is on, and the plan wants to know
-
-
-@dataclass(frozen=True)
-class Told:
-    """What an app says of its device. `hwid` has the form of an id; the rest is only shown."""
-
-    hwid: str
-    platform: str = ""
-    os_version: str = ""
-    model: str = ""
-    app: str = ""
-
-
-def understood(hwid: str, *, platform: str, os_version: str, model: str, app: str) -> Told | None:
-    """Return what an app said, shortened and without control characters; None if it told no usable id."""
-    hwid = hwid.strip()
-    if not HWID.fullmatch(hwid):
-        return None
-    platform, os_version, model, app = (spoken(word) for word in (platform, os_version, model, app))
-    return Told(hwid, platform, os_version, model, app)
-
-
-def spoken(word: str) -> str:
-    """Return a word of an app as it may be kept and shown."""
-    return CONTROL.sub(" ", word).strip()[:LONGEST_WORD].rstrip()
 
 
 def admit(subscription: Subscription, told: Told | None) -> Refusal:

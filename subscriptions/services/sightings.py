@@ -8,16 +8,13 @@ import logging
 import threading
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from django.db import DatabaseError, transaction
 
 from core import clock
 from core.nudges import send
 from subscriptions.models import Device, Subscription
-
-if TYPE_CHECKING:
-    from subscriptions.services.devices import Told
+from subscriptions.told import Told
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +90,7 @@ def _write_first(subscription_id: int, app: str, now: datetime) -> None:
         log.exception("the first fetch of subscription %s could not be noted", subscription_id)
 
 
-def note_device(device: Device, told: "Told") -> None:
+def note_device(device: Device, told: Told) -> None:
     """Note that a known device was seen; written later."""
     if clock.now() - device.last_seen_at >= AGAIN_AFTER:
         gathering.add_device(device.pk, [getattr(told, word) for word in WORDS])

@@ -18,7 +18,7 @@ from subscriptions.services.allowances import Allowance
 from subscriptions.services.state import REMIND_BEFORE, lock, move_end, note, whole_second
 from subscriptions.tokens import fresh_token, hash_of
 from vpnpanel import services as vpnpanel
-from vpnpanel.models import PanelGroup
+from vpnpanel.models import Access, PanelGroup
 
 FURTHEST = timedelta(days=MOST_DAYS)
 
@@ -142,33 +142,41 @@ def open_subscription(customer: User, terms: Terms, *, source: str, actor: str) 
     )
     if customer.is_banned:
         vpnpanel.change_access(access.pk, is_enabled=False)
+    grant = first_grant(terms, source=source, began_at=now, ends_after=end, actor=actor)
+    return hold(access, grant, reminded_end=end if terms.days * DAY <= REMIND_BEFORE else None)
+
+
+def first_grant(terms: Terms, **values: Any) -> Grant:
+    """Return the grant of these terms that a subscription is to begin with, unsaved; `values` go before."""
+    granted = {
+        "plan_id": terms.plan_id,
+        "seconds": terms.seconds,
+        "traffic": terms.traffic_limit,
+        "devices": terms.devices,
+        "group_ids": list(terms.group_ids),
+        **terms.conditions,
+    }
+    return Grant(**granted | values)
+
+
+def hold(access: Access, grant: Grant, **state: Any) -> Subscription:
+    """Write down the subscription that has this access, and the grant that pays for it."""
+    assert grant.plan_id and grant.began_at and grant.ends_after
     token = fresh_token()
     subscription = Subscription.objects.create(
-        user=customer,
-        plan_id=terms.plan_id,
+        user=access.user,
+        plan_id=grant.plan_id,
         access=access,
-        expires_at=end,
-        reminded_end=end if terms.days * DAY <= REMIND_BEFORE else None,
+        expires_at=grant.ends_after,
         token=token,
         token_hash=hash_of(token),
-        **terms.conditions,
+        **grant.conditions,
+        **state,
     )
-    grant = Grant(
-        subscription=subscription,
-        source=source,
-        plan_id=terms.plan_id,
-        seconds=terms.seconds,
-        traffic=terms.traffic_limit,
-        devices=terms.devices,
-        group_ids=list(terms.group_ids),
-        **terms.conditions,
-        began_at=now,
-        actor=actor,
-        ends_after=end,
-    )
+    grant.subscription = subscription
     queue.insert(grant)
-    allowance = Allowance(subscription, now=now)
-    allowance.settle(end)
+    allowance = Allowance(subscription, now=grant.began_at)
+    allowance.settle(grant.ends_after)
     allowance.limits()
     subscription.save(update_fields=subscription.ALLOWANCE)
     return subscription
