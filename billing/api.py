@@ -7,7 +7,7 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from billing.models import Payment
+from billing.models import Provider
 from billing.services import notices
 from core.addresses import client_address, is_in
 from core.bursts import BurstNudge
@@ -35,7 +35,7 @@ def yookassa(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=413)
     try:
         notice = notices.store_notice(
-            Payment.Provider.YOOKASSA, request.body, source_address=str(address or "") or None
+            Provider.YOOKASSA, request.body, source_address=str(address or "") or None
         )
     except (DatabaseError, InterfaceError):
         log.exception("a notice could not be stored")

@@ -9,7 +9,7 @@ from django.db import connections
 from django.db.utils import DatabaseError
 
 from billing import providers
-from billing.models import ProviderAccount
+from billing.models import OUTSIDE, ProviderAccount
 
 
 @register(Tags.security)
@@ -24,9 +24,7 @@ def keys_travel_encrypted(app_configs: Any, **options: Any) -> list[CheckMessage
 def every_kind_is_connected(app_configs: Any, **options: Any) -> list[CheckMessage]:
     """A kind staff can choose needs a provider to call and words for what it refuses."""
     missing = [
-        kind
-        for kind in ProviderAccount.Kind.values
-        if kind not in providers.KINDS or providers.reasons_of(kind) is None
+        kind.value for kind in OUTSIDE if kind not in providers.KINDS or providers.reasons_of(kind) is None
     ]
     return [
         Error(f"The provider {kind} has no entry in billing.providers.", id="billing.E002")

@@ -8,7 +8,7 @@ from django.utils.html import escape
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing.models import Payment, Refund
+from billing.models import Provider, Refund
 from core import money
 from notifications import kinds
 from notifications.kinds import Button, Rendered
@@ -41,7 +41,7 @@ def _is_under_way(user: User, context: Context) -> bool:
 
 def _sent(user: User, context: Context) -> Rendered:
     refund = _refund(context)
-    if refund.payment.provider == Payment.Provider.MANUAL:
+    if refund.payment.provider == Provider.MANUAL:
         how = _("We will hand it over or transfer it to you and write again.")
     else:
         how = _("It goes to the card or account you paid with; the bank may need a few days.")
@@ -50,7 +50,7 @@ def _sent(user: User, context: Context) -> Rendered:
 
 def _succeeded(user: User, context: Context) -> Rendered:
     refund = _refund(context)
-    if refund.payment.provider == Payment.Provider.CREDIT:
+    if refund.payment.provider == Provider.CREDIT:
         how = _("It is your credit again. You can pay for a plan with it.")
     else:
         how = _("The bank may need a few days to show it.")

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.money import MoneyAdmin
-from billing.models import Payment, Refund
+from billing.models import Provider, Refund
 from billing.services import refunds
 from billing.shown import REFUND_TONES, amount_of
 from core.actors import who
@@ -43,7 +43,7 @@ def waits_for_staff(refund: Refund) -> bool:
 
 def can_be_sent(refund: Refund) -> bool:
     """Money that no provider took can't be sent back by one."""
-    return waits_for_staff(refund) and refund.payment.provider == Payment.Provider.YOOKASSA
+    return waits_for_staff(refund) and refund.payment.provider == Provider.YOOKASSA
 
 
 PERMISSION = "billing.change_refund"

@@ -7,6 +7,7 @@ from billing.models.notices import Notice
 from billing.models.orders import Order
 from billing.models.payments import Payment, PaymentEvent
 from billing.models.prices import Price
+from billing.models.providers import OUTSIDE, Provider
 from billing.models.refunds import Refund
 from billing.models.rules import BillingRules
 
@@ -15,10 +16,12 @@ __all__ = [
     "Decision",
     "JournalEntry",
     "Notice",
+    "OUTSIDE",
     "Order",
     "Payment",
     "PaymentEvent",
     "Price",
+    "Provider",
     "ProviderAccount",
     "Refund",
 ]

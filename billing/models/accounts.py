@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from billing.models.providers import OUTSIDE, Provider
 from core.crypto import EncryptedTextField
 
 
@@ -16,10 +17,12 @@ class ProviderAccount(models.Model):
     `hidden_until` while it failed too often in a row. Either hides the account from customers.
     """
 
-    class Kind(models.TextChoices):
-        YOOKASSA = "yookassa", "YooKassa"
-
-    kind = models.CharField(_("provider"), max_length=16, choices=Kind, default=Kind.YOOKASSA)
+    kind = models.CharField(
+        _("provider"),
+        max_length=16,
+        choices=[(each.value, each.label) for each in OUTSIDE],
+        default=Provider.YOOKASSA,
+    )
     name_en = models.CharField(_("name for customers, English"), max_length=60, default="Bank card, SBP")
     name_ru = models.CharField(_("name for customers, Russian"), max_length=60, default="Карта или СБП")
     remote_account = models.CharField(_("shop id"), max_length=64)

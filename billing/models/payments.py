@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models.accounts import ProviderAccount
 from billing.models.orders import Order
+from billing.models.providers import Provider
 from core import money
 from core.claims import Claimable
 
@@ -19,11 +20,6 @@ class Payment(Claimable):
     `state` is what the provider last said for certain; SENDING means that it may or may not know of the
     payment. A payment without an order came from the provider's books and waits for a decision.
     """
-
-    class Provider(models.TextChoices):
-        YOOKASSA = "yookassa", "YooKassa"
-        MANUAL = "manual", _("By hand")
-        CREDIT = "credit", _("Customer's credit")
 
     class State(models.TextChoices):
         CREATED = "created", _("Created")

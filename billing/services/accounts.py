@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from accounts.services import note
 from billing import providers
 from billing.errors import AccountUnfit, ProviderBusy, ProviderMisconfigured, ProviderRefused
-from billing.models import ProviderAccount
+from billing.models import Provider, ProviderAccount
 from billing.providers.base import READ_SECONDS, AccountReport, Credentials, Hope
 from core import clock
 from core.errors import OutsideError
@@ -41,7 +41,7 @@ def add_account(*, actor: str, **fields: Any) -> ProviderAccount:
     Safe to repeat: it is known by kind and shop id, and the other fields follow. Raises AccountUnfit.
     """
     known = ProviderAccount.objects.filter(
-        kind=fields.get("kind", ProviderAccount.Kind.YOOKASSA), remote_account=fields.get("remote_account")
+        kind=fields.get("kind", Provider.YOOKASSA), remote_account=fields.get("remote_account")
     ).first()
     if known is not None:
         return change_account(known.pk, actor=actor, **fields)

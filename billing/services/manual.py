@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import services as accounts
 from billing.errors import NotForSale
-from billing.models import JournalEntry, Order, Payment
+from billing.models import JournalEntry, Order, Payment, Provider
 from billing.services.events import Kind, note_event
 from billing.services.fulfilling import pay_order
 from billing.services.journal import book
@@ -60,15 +60,22 @@ def book_by_hand(
         raise NotForSale(f"plan {plan_id} cannot be sold")
     held = held_by(customer)
     order = open_order(customer, Deal(kind_for(held), plan, held, amount, currency), offer=None)
+    payment = _receive(order, method=method, reason=reason.strip(), form_uuid=form_uuid, actor=actor)
+    pay_order(order, payment, customer, actor=actor)
+    return order
+
+
+def _receive(order: Order, *, method: Method, reason: str, form_uuid: uuid.UUID, actor: str) -> Payment:
+    """Book what the order costs as money that staff hold."""
     payment = Payment.objects.create(
         key=form_uuid,
         order=order,
-        provider=Payment.Provider.MANUAL,
+        provider=Provider.MANUAL,
         state=Payment.State.SUCCEEDED,
-        amount=amount,
-        currency=currency,
-        received_amount=amount,
-        received_currency=currency,
+        amount=order.amount,
+        currency=order.currency,
+        received_amount=order.amount,
+        received_currency=order.currency,
         booked_as=Payment.Booked.ORDER,
         method=method,
         succeeded_at=clock.now(),
@@ -77,17 +84,16 @@ def book_by_hand(
         f"charge:manual:{form_uuid}",
         debit=JournalEntry.Account.CASH,
         credit=JournalEntry.Account.PREPAID,
-        amount=amount,
-        currency=currency,
-        customer=customer,
+        amount=order.amount,
+        currency=order.currency,
+        customer=order.payer,
         order=order,
         payment=payment,
-        note=reason.strip(),
+        note=reason,
         actor=actor,
     )
-    note_event(payment, Kind.BOOKED, text=reason.strip(), data={"method": method}, actor=actor)
-    pay_order(order, payment, customer, actor=actor)
-    return order
+    note_event(payment, Kind.BOOKED, text=reason, data={"method": method}, actor=actor)
+    return payment
 
 
 def _same(order: Order, wanted: tuple[int, int, Decimal, str]) -> Order:

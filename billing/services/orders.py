@@ -16,7 +16,7 @@ from accounts import services as accounts
 from accounts.errors import CustomerBanned
 from accounts.models import Document, User
 from billing.errors import ConsentMissing, NoProvider, NoSuchOrder, NotEnoughCredit, OrderSettled
-from billing.models import JournalEntry, Order, Payment, ProviderAccount
+from billing.models import JournalEntry, Order, Payment, Provider, ProviderAccount
 from billing.providers.base import Asked
 from billing.services.accounts import provider_of
 from billing.services.fulfilling import pay_order
@@ -107,7 +107,7 @@ def pay_from_credit(customer_id: int, plan_id: int, *, seen: str, actor: str) ->
     order = _find_open(customer, Deal.of(found)) or open_order(customer, Deal.of(found), offer=offer)
     payment = Payment.objects.create(
         order=order,
-        provider=Payment.Provider.CREDIT,
+        provider=Provider.CREDIT,
         state=Payment.State.SUCCEEDED,
         amount=order.amount,
         currency=order.currency,
@@ -217,7 +217,7 @@ def _close(order: Order) -> None:
 def _start_payment(order: Order, customer: User, account: ProviderAccount) -> Payment:
     payment = Payment(
         order=order,
-        provider=Payment.Provider(account.kind),
+        provider=account.kind,
         account=account,
         amount=order.amount,
         currency=order.currency,

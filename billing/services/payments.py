@@ -308,7 +308,7 @@ def _by_key(account: ProviderAccount, report: PaymentReport) -> Payment | None:
 def _adopt(account: ProviderAccount, report: PaymentReport, *, order: Order | None) -> Payment:
     payment = Payment(
         order=order,
-        provider=Payment.Provider(account.kind),
+        provider=account.kind,
         account=account,
         amount=report.amount if order is None else order.amount,
         currency=report.currency[:4] if order is None else order.currency,

@@ -8,7 +8,7 @@ from accounts.errors import DocumentOutdated
 from accounts.models import User
 from billing import services as billing
 from billing.errors import ConsentMissing, NoProvider, NoSuchOrder, NotEnoughCredit, NotForSale, OrderSettled
-from billing.models import Order, Payment
+from billing.models import Order, Payment, Provider
 from core import clock
 from telegram_bot.numbers import number_in
 from telegram_bot.screens import Shown
@@ -77,7 +77,7 @@ def _order(customer: User, plan_id: int, account_id: int) -> Shown:
 
 def _bought_just_now(customer: User, plan: str) -> Shown | None:
     """Show what the first of two quick presses bought, instead of an offer to buy more."""
-    paid = Payment.objects.filter(provider=Payment.Provider.CREDIT, succeeded_at__gt=clock.now() - JUST_NOW)
+    paid = Payment.objects.filter(provider=Provider.CREDIT, succeeded_at__gt=clock.now() - JUST_NOW)
     mine = paid.filter(order__payer=customer, order__plan=number_in(plan) or 0)
     found = mine.order_by("-id").values_list("order_id", flat=True).first()
     return None if found is None else Shown("order", str(found))

@@ -21,6 +21,7 @@ from billing.models import (
     Order,
     Payment,
     PaymentEvent,
+    Provider,
     ProviderAccount,
     Refund,
 )
@@ -105,7 +106,7 @@ def order_of(customer: User, subscription: Subscription | None = None, **fields:
 def payment_of(order: Order | None, account: ProviderAccount, **fields: object) -> Payment:
     given = {
         "order": order,
-        "provider": Payment.Provider.YOOKASSA,
+        "provider": Provider.YOOKASSA,
         "account": account,
         "state": Payment.State.SUCCEEDED,
         "amount": PRICE,

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from billing.errors import RefundTooLarge
-from billing.models import Decision, JournalEntry, Payment, Refund
+from billing.models import Decision, JournalEntry, Provider, Refund
 from billing.services.asking import withdraw
 from billing.services.events import Kind, note_event
 from billing.services.refunds import settling
@@ -59,7 +59,7 @@ def try_again(refund_id: int, *, reason: str, actor: str) -> Refund:
     refund = case.refund
     if refund.state in Refund.OPEN:
         return refund
-    if case.payment.provider in (Payment.Provider.MANUAL, Payment.Provider.CREDIT):
+    if not Provider(case.payment.provider).is_outside:
         raise InvalidTransition(_("No provider took this money, so none can send it back."))
     withdraw(Decision.Kind.REFUND_BY_HAND, settling.by_hand_fact(refund), reason="tried again")
     refund.provider_reason = ""

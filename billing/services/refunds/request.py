@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts import services as accounts
 from billing.errors import NotEnoughCredit, NothingToRefund, RefundNotWhole, RefundTooLarge
-from billing.models import JournalEntry, Payment, Refund
+from billing.models import JournalEntry, Provider, Refund
 from billing.services.events import Kind, note_event
 from billing.services.journal import credit_of
 from billing.services.refunds import settling
@@ -120,10 +120,10 @@ def _note(case: Case, actor: str) -> None:
 def _set_off(case: Case, actor: str) -> None:
     """Let the money take its way, by what it came with."""
     refund, provider = case.refund, case.payment.provider
-    if provider == Payment.Provider.CREDIT:
+    if provider == Provider.CREDIT:
         settling.succeed(case, out_of=Account.CREDIT, actor=actor)
         return
-    if provider == Payment.Provider.MANUAL:
+    if provider == Provider.MANUAL:
         settling.move(refund, State.MANUAL, next_try_at=None)
     settling.follow_order(case)
     if case.customer is not None:
