@@ -1,8 +1,11 @@
 """Every test meets the same world: the sandbox over HTTP, fresh for each test."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
 
 import pytest
+from celery import current_app
 
 from core.services import claim_installation
 from sandbox.server import SandboxThread
@@ -102,6 +105,27 @@ def yookassa(box: SandboxThread, settings) -> PaymentWorld:
 @pytest.fixture
 def installation(db):
     return claim_installation()
+
+
+@pytest.fixture
+def queued() -> Callable[..., list[tuple[str, list[Any]]]]:
+    """Takes what waits for the worker in a queue, each a task with its arguments; nothing does at first."""
+
+    def take(name: str = "fast") -> list[tuple[str, list[Any]]]:
+        found = []
+        with (
+            current_app.connection_for_read() as broker,
+            broker.SimpleQueue(name, no_ack=True) as queue,
+            suppress(queue.Empty),
+        ):
+            while True:
+                message = queue.get_nowait()
+                found.append((message.headers["task"], message.payload[0]))
+        return found
+
+    for name in ("fast", "default"):
+        take(name)
+    return take
 
 
 @pytest.fixture

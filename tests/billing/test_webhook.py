@@ -2,11 +2,9 @@
 
 import json
 import time
-from contextlib import suppress
 from ipaddress import ip_network
 
 import pytest
-from celery import current_app
 from django.db import connection
 from django.test import Client
 from hypothesis import HealthCheck, given
@@ -169,24 +167,15 @@ def test_a_notice_known_already_nudges_nobody(live_db, nudges):
 
 
 @pytest.fixture
-def nudges():
+def nudges(queued):
     """Counts and takes the nudges in the worker's queue, waiting for the first one."""
 
     def take(within: float = 0.0) -> int:
-        found, end = 0, time.monotonic() + within
-        with (
-            current_app.connection_for_read() as broker,
-            broker.SimpleQueue("fast", no_ack=True) as queue,
-        ):
-            while True:
-                with suppress(queue.Empty):
-                    queue.get_nowait()
-                    found += 1
-                    continue
-                if found or time.monotonic() > end:
-                    return found
-                time.sleep(0.02)
+        end = time.monotonic() + within
+        while not (found := len(queued())) and time.monotonic() < end:
+            time.sleep(0.02)
+        return found
 
     time.sleep(0.05)
-    take()
+    queued()
     return take

@@ -163,10 +163,8 @@ def test_a_refused_device_takes_no_lock(db, fetch, django_assert_num_queries):
     assert all(query["sql"].startswith("SELECT") for query in queries)
 
 
-def test_what_was_seen_is_written_together_and_later(db, fetch, monkeypatch, django_assert_num_queries):
-    sent = []
-    monkeypatch.setattr(sightings, "send", lambda task, *seen: sent.append((task, *seen)))
-    monkeypatch.setattr(sightings, "gathering", sightings.Gathering())
+def test_what_was_seen_is_written_together_and_later(db, fetch, queued, django_assert_num_queries):
+    hand_over(queued)
     held = [limited() for _number in range(3)]
     for subscription in held:
         fetch(subscription, PHONE)
@@ -175,9 +173,9 @@ def test_what_was_seen_is_written_together_and_later(db, fetch, monkeypatch, dja
     Subscription.objects.update(last_fetched_at=long_ago)
     for subscription in held:
         fetch(subscription, {**PHONE, "user-agent": "Happ/4.0"})
-    assert not Device.objects.exclude(last_seen_at=long_ago).exists() and not sent
-    sightings.gathering.hand_over()
-    ((task, apps, devices),) = sent
+    assert not Device.objects.exclude(last_seen_at=long_ago).exists()
+    assert queued("default") == []
+    ((task, (apps, devices)),) = hand_over(queued)
     assert task == "subscriptions.tasks.note_seen" and len(apps) == len(devices) == 3
     with django_assert_num_queries(2):
         assert services.write_seen(apps, devices) == 6
@@ -186,8 +184,13 @@ def test_what_was_seen_is_written_together_and_later(db, fetch, monkeypatch, dja
     assert not Subscription.objects.filter(last_fetched_at=long_ago).exists()
     for subscription in held:
         fetch(subscription, PHONE)
+    assert hand_over(queued) == [], "once an hour is enough"
+
+
+def hand_over(queued) -> list:
+    """Give the worker what this process saw, and return what reached it."""
     sightings.gathering.hand_over()
-    assert len(sent) == 1, "once an hour is enough"
+    return queued("default")
 
 
 def test_sightings_of_what_is_gone_meanwhile_do_no_harm(db):
