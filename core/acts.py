@@ -141,12 +141,16 @@ class Button:
 
 
 class ActsAdmin(Base):
-    """A model with acts: `acts` on the page of a row, `list_acts` above the list."""
+    """A model whose rows have a page with `acts`, and `list_acts` above the list."""
 
     change_form_outer_before_template = "admin/acts.html"
     list_before_template = "admin/acts.html"
     acts: tuple[Act, ...] = ()
     list_acts: tuple[Act, ...] = ()
+
+    def beside(self, subject: Any) -> dict[str, Any]:
+        """Return what the page of a row shows beside its fields, by the names its templates know."""
+        return {}
 
     def get_urls(self) -> list[URLPattern]:
         opts = self.opts
@@ -163,18 +167,19 @@ class ActsAdmin(Base):
         extra = {"act_buttons": list_buttons(self, request), **(extra_context or {})}
         return super().changelist_view(request, extra)
 
-    def change_view(
+    def render_change_form(
         self,
         request: HttpRequest,
-        object_id: str,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
         form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+        obj: Any = None,
     ) -> HttpResponse:
-        extra = {**(extra_context or {})}
-        if self.acts and request.method == "GET":
-            subject = self.get_object(request, object_id)
-            extra["act_buttons"] = buttons(self, request, subject) if subject is not None else []
-        return super().change_view(request, object_id, form_url, extra)
+        # A form that was refused has put what was typed into the row.
+        if obj is not None and request.method == "GET":
+            context |= self.beside(obj) | {"act_buttons": buttons(self, request, obj)}
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
 
 def buttons(model_admin: ActsAdmin, request: HttpRequest, subject: Any) -> list[Button]:

@@ -170,16 +170,8 @@ class PanelAdmin(KeptAdmin):
         start_job(checkups.KIND, obj, actor)
         guard.start(obj, asked_by=actor)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        panel = self.get_object(request, object_id) if request.method == "GET" else None
-        extra = {"panel_parts": panel_parts(panel)} if panel is not None else {}
-        return super().change_view(request, object_id, form_url, {**extra, **(extra_context or {})})
+    def beside(self, panel: Panel) -> dict[str, Any]:
+        return {"panel_parts": panel_parts(panel)}
 
     @column(_("state"), tones=STATES, ordering="state")
     def shown_state(self, panel: Panel) -> tuple[str, str]:

@@ -5,7 +5,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import Count, Max
-from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -192,15 +191,8 @@ class MoveAdmin(HistoryAdmin):
     change_form_outer_before_template = "admin/move.html"
     acts = MOVE_ACTS
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        extra = {"move_parts": move_parts(int(object_id))} if object_id.isdecimal() else {}
-        return super().change_view(request, object_id, form_url, {**extra, **(extra_context or {})})
+    def beside(self, move: Move) -> dict[str, Any]:
+        return {"move_parts": move_parts(move.pk)}
 
     @column(_("state"), tones=TONES, ordering="state")
     def shown_state(self, move: Move) -> tuple[str, Any]:

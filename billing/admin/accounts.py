@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 from unfold.widgets import UnfoldAdminPasswordWidget
@@ -195,16 +195,8 @@ class ProviderAccountAdmin(KeptAdmin):
             messages.error(request, str(refused))
             return HttpResponseRedirect(request.path)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        account = self.get_object(request, object_id) if request.method == "GET" else None
-        extra = {"health": health_of(account)} if account is not None else {}
-        return super().change_view(request, object_id, form_url, {**extra, **(extra_context or {})})
+    def beside(self, account: ProviderAccount) -> dict[str, Any]:
+        return {"health": health_of(account)}
 
     @column(_("provider"), ordering="remote_account")
     def title(self, account: ProviderAccount) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.timesince import timesince
 from django.utils.translation import gettext
@@ -311,16 +311,8 @@ class DecisionAdmin(MoneyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("order__payer", "payment", "customer")
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        decision = self.get_object(request, object_id) if request.method == "GET" else None
-        extra = {"parts": decision_parts(decision)} if decision is not None else {}
-        return super().change_view(request, object_id, form_url, {**extra, **(extra_context or {})})
+    def beside(self, decision: Decision) -> dict[str, Any]:
+        return {"parts": decision_parts(decision)}
 
     @column(_("state"), tones={"open": "warning", "decided": "success"}, ordering="state")
     def shown_state(self, decision: Decision) -> tuple[str, str]:

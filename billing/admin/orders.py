@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -135,16 +135,8 @@ class OrderAdmin(MoneyAdmin):
     )
     change_form_outer_after_template = "admin/money/order.html"
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        order = self.get_object(request, object_id) if request.method == "GET" else None
-        extra = {"parts": order_parts(order)} if order is not None else {}
-        return super().change_view(request, object_id, form_url, {**extra, **(extra_context or {})})
+    def beside(self, order: Order) -> dict[str, Any]:
+        return {"parts": order_parts(order)}
 
     @column(_("order"), ordering="id")
     def number(self, order: Order) -> str:

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -114,16 +113,8 @@ class PaymentAdmin(MoneyAdmin):
             found = Q(remote_id=text[:64])
             return found if number is None else found | Q(pk=number)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        payment = self.get_object(request, object_id) if request.method == "GET" else None
-        extra = {"parts": payment_parts(payment)} if payment is not None else {}
-        return super().change_view(request, object_id, form_url, {**extra, **(extra_context or {})})
+    def beside(self, payment: Payment) -> dict[str, Any]:
+        return {"parts": payment_parts(payment)}
 
     @column(_("state"), tones=PAYMENT_TONES, ordering="state")
     def shown_state(self, payment: Payment) -> tuple[str, str]:
