@@ -17,7 +17,7 @@ from subscriptions.status import State
 
 # Many customers share one address at their provider's, so it counts only what is no link of ours.
 UNKNOWN_PER_MINUTE = 60
-NEUTRAL = "There is nothing here. Your link is in the bot.\nЗдесь ничего нет. Ваша ссылка — в боте.\n"  # noqa: RUF001
+NEUTRAL = "There is nothing here. Your link is in the bot.\nЗдесь ничего нет. Ваша ссылка — в боте.\n"
 
 rate = Rate("feed")
 

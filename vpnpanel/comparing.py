@@ -1,8 +1,4 @@
-"""One piece of a panel's page beside our rows: what it shows is written down, what differs is told.
-
-A fixed number of statements for each piece, however many accounts it has; rows that nothing changed in are
-not written, but for the one statement that says when they were seen.
-"""
+"""What a panel shows beside our rows: what they become by it, and what differs. Nothing is written here."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,72 +1,29 @@
 """How much traffic there is, and when it starts anew: by the conditions of what was bought, in its order."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from accounts.models import AuditEvent
-from core import clock
-from notifications.models import OutboxMessage
-from subscriptions import services, status, tasks
-from subscriptions.models import Grant, Plan, Subscription
+from subscriptions import services, tasks
+from subscriptions.models import Plan, Subscription
 from subscriptions.months import month_after, next_month
-from subscriptions.services import Terms
 from tests.factories import let_pass, make_customer, make_subscription, serve
-from vpnpanel.models import PanelAccount
+from tests.subscriptions.allowing import (
+    DAY,
+    GIB,
+    renew,
+    resets_in,
+    shown,
+    start,
+    take,
+    terms,
+    told,
+    use,
+    wait,
+)
 
 pytestmark = pytest.mark.django_db
-DAY = 86_400
-GIB = 2**30
-
-
-def terms(size: float, *, reset="renewal", carries=False, days=30, **other) -> Terms:
-    conditions = {"traffic_reset": reset, "carries_over": carries}
-    plan = services.terms_of(Plan.objects.get(code="month"))
-    conditions = plan.conditions | conditions
-    return replace(plan, traffic_limit=int(size * GIB), days=days, conditions=conditions, **other)
-
-
-def start(bought: Terms) -> Subscription:
-    subscription = services.start(make_customer().pk, terms=bought, source="order:1", actor="shop")
-    serve(subscription)
-    return subscription
-
-
-def renew(subscription, bought: Terms, source="order:2") -> Grant:
-    return services.renew(subscription.pk, terms=bought, source=source, actor="shop")
-
-
-def take(source: str, by="refund:1", seconds=None):
-    return services.take_back(source=source, by=by, seconds=seconds, actor="olga", reason="refund")
-
-
-def use(subscription, size: float) -> None:
-    account = PanelAccount.objects.get(access=subscription.access_id)
-    account.used_bytes += int(size * GIB)
-    account.save()
-
-
-def wait(subscription, days: float) -> None:
-    """Let days pass, and the schedule do what is due."""
-    let_pass(subscription, days=days)
-    tasks.follow_traffic()
-
-
-def shown(subscription) -> tuple[float, float]:
-    """Return what is used and what is allowed since traffic last started anew, in GiB."""
-    row = Subscription.objects.select_related("access").get(pk=subscription.pk)
-    reading = status.read(row, row.user, now=clock.now())
-    return reading.period_used / GIB, reading.period_limit / GIB
-
-
-def resets_in(subscription) -> float | None:
-    at = Subscription.objects.get(pk=subscription.pk).resets_at
-    return None if at is None else round((at - clock.now()).total_seconds() / DAY, 2)
-
-
-def told() -> list[str]:
-    return list(OutboxMessage.objects.order_by("id").values_list("kind", flat=True))
 
 
 def at(month: int, day: int, year=2026) -> datetime:
@@ -293,127 +250,12 @@ def test_part_of_a_year_refunded_leaves_the_month_and_all_of_it_takes_what_is_le
     assert take("order:1", by="refund:2").traffic == 70 * GIB
 
 
-def test_limit_of_staff_is_kept_by_renewals_and_months():
-    subscription = start(terms(100, carries=True))
-    use(subscription, 30)
-    services.change_limit(subscription.pk, limit=40 * GIB, reason="abuse", actor="olga")
-    assert shown(subscription) == (30, 40)
-    renew(subscription, terms(200, reset="monthly", days=90))
-    assert shown(subscription) == (30, 40)
-    wait(subscription, 31)
-    assert shown(subscription) == (0, 40)
-    wait(subscription, 32)
-    assert shown(subscription) == (0, 40)
-    trail = AuditEvent.objects.filter(action="subscription.renewed").latest("id")
-    assert trail.data["kept_own_limit"] == 40 * GIB
-
-
-def test_limit_of_staff_may_be_none_and_be_lifted_again():
-    subscription = start(terms(100))
-    services.change_limit(subscription.pk, limit=0, reason="friend", actor="olga")
-    renew(subscription, terms(100))
-    assert shown(subscription)[1] == 0
-    services.change_limit(subscription.pk, limit=None, reason="no friend", actor="olga")
-    assert shown(subscription) == (0, 100)
-    assert told() == ["limit_changed", "limit_changed"]
-
-
-def own(subscription, size: float | None) -> None:
-    limit = None if size is None else int(size * GIB)
-    services.change_limit(subscription.pk, limit=limit, reason="abuse", actor="olga")
-
-
-@pytest.mark.parametrize("size", [40, 0, 500])
-def test_lifted_limit_of_staff_leaves_all_that_was_paid_and_given(size):
-    subscription = start(terms(100, reset="never"))
-    renew(subscription, terms(100, reset="never"))
-    services.give(subscription.pk, source="staff:1", seconds=0, traffic=20 * GIB, actor="olga")
-    use(subscription, 30)
-    own(subscription, size)
-    services.give(subscription.pk, source="staff:2", seconds=0, traffic=5 * GIB, actor="olga")
-    renew(subscription, terms(60, reset="never"), "order:3")
-    use(subscription, 5)
-    own(subscription, 50)
-    own(subscription, None)
-    used, limit = shown(subscription)
-    assert limit - used == (190 if size else 195)  # what flowed without a limit is not counted
-    wait(subscription, 61)
-    assert left(subscription) == limit - used + 60
-
-
 def test_start_after_time_that_joined_is_not_missed():
     subscription = start(terms(100, reset="never"))
     renew(subscription, terms(100, reset="never"))
     renew(subscription, terms(60), "order:3")
     wait(subscription, 61)
     assert shown(subscription) == (0, 260)
-
-
-def test_plans_go_on_under_a_limit_of_staff():
-    subscription = start(terms(100, reset="monthly", days=60))
-    services.give(subscription.pk, source="staff:1", seconds=0, traffic=20 * GIB, actor="olga")
-    renew(subscription, terms(50, carries=True))
-    own(subscription, 10)
-    use(subscription, 4)
-    wait(subscription, 32)
-    assert shown(subscription) == (0, 10)
-    wait(subscription, 32)
-    own(subscription, None)
-    assert left(subscription) == 50 + 20
-
-
-def test_time_that_was_bought_before_the_limit_of_staff_begins_with_that_limit():
-    subscription = start(terms(100, reset="never"))
-    renew(subscription, terms(100, reset="never"))
-    own(subscription, 40)
-    use(subscription, 10)
-    wait(subscription, 31)
-    services.give(subscription.pk, source="staff:1", seconds=DAY, actor="olga")
-    assert left(subscription) >= 30
-    own(subscription, None)
-    assert left(subscription) == 190
-
-
-def test_what_waited_begins_when_staff_lift_their_limit_of_none():
-    subscription = start(terms(100))
-    renew(subscription, terms(60))
-    own(subscription, 0)
-    wait(subscription, 31)
-    own(subscription, None)
-    assert shown(subscription) == (0, 60)
-    assert take("order:2").traffic == 60 * GIB - 1  # a limit never falls to 0
-
-
-def test_refund_under_a_limit_of_staff_takes_what_was_paid_and_puts_it_back():
-    subscription = start(terms(100, reset="never", days=90))
-    renew(subscription, terms(50, reset="never"))
-    own(subscription, 40)
-    assert take("order:2").traffic == 50 * GIB
-    assert shown(subscription) == (0, 40)
-    own(subscription, None)
-    assert left(subscription) == 100
-    own(subscription, 40)
-    services.give_back(by="refund:1", actor="olga", reason="failed")
-    own(subscription, None)
-    assert left(subscription) == 150
-
-
-def left(subscription) -> float:
-    used, limit = shown(subscription)
-    return limit - used
-
-
-def test_limit_set_twice_is_set_once():
-    subscription = start(terms(100))
-    for _ in range(2):
-        services.change_limit(subscription.pk, limit=GIB, reason="abuse", actor="olga")
-    assert AuditEvent.objects.filter(action="subscription.limit").count() == 1 and told() == ["limit_changed"]
-
-
-@pytest.mark.parametrize(("limit", "reason"), [(1, " "), (-1, "abuse")])
-def test_limit_needs_a_reason_and_a_size(limit, reason):
-    with pytest.raises(ValueError, match="reason|negative"):
-        services.change_limit(start(terms(1)).pk, limit=limit, reason=reason, actor="olga")
 
 
 def test_customers_hear_of_four_fifths_and_of_all_once_each():

@@ -164,3 +164,19 @@ XUI_TROUBLES: tuple[Trouble, ...] = (
     ({"kind": "error", "status": 307}, PanelRefused),
     ({"kind": "error"}, PanelError),
 )
+
+
+def closing(case: Case):
+    yield case
+    for driver in case.made:
+        driver.close()
+
+
+@pytest.fixture
+def legacy(xui_legacy_case: Case):
+    yield from closing(xui_legacy_case)
+
+
+@pytest.fixture
+def clients(xui_clients_case: Case):
+    yield from closing(xui_clients_case)
