@@ -5,7 +5,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 from accounts.models import User
-from billing.models import JournalEntry, Payment, Refund
+from billing.models import JournalEntry, Order, Payment, Refund
+from billing.providers.base import RefundReport
 from billing.services import request_refund, send_payment
 from billing.services.accounts import provider_of
 from billing.services.payments import apply_provider_state
@@ -82,3 +83,18 @@ def assert_books_agree(yookassa: PaymentWorld) -> None:
 def posts(yookassa: PaymentWorld) -> list[dict]:
     """Return the refunds that were asked of the provider."""
     return yookassa.calls("POST /v3/refunds")
+
+
+def order_of(payment: Payment) -> Order:
+    return Order.objects.get(pk=payment.order_id)
+
+
+def refunds_there(yookassa) -> list[str]:
+    return [row["status"] for row in yookassa.books()["refunds"]]
+
+
+def in_the_cabinet(yookassa, payment: Payment, amount: str | None = None) -> RefundReport:
+    """Refund past the shop, and return what its notice leads to."""
+    made = yookassa.refund(payment.remote_id, amount)
+    said: RefundReport = provider_of(payment.account).read_refund(made["id"])
+    return said
