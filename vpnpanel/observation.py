@@ -1,5 +1,7 @@
 """What a look at a panel changes in our picture of an account, and the limit to set there."""
 
+from collections.abc import Iterable
+
 from django.db.models import Sum
 
 from vpnpanel.drivers.base import WHOLE, Observed
@@ -73,10 +75,12 @@ def limit_on_panel(access: Access, account: PanelAccount, used_in_all: int) -> i
     return max(1, access.traffic_limit - used_in_all + account.counter)
 
 
-def used_in_all(accesses: list[Access]) -> dict[int, int]:
-    """Return the traffic of those accesses that have a limit, in bytes, over all accounts they ever had."""
-    limited = [access.pk for access in accesses if access.traffic_limit]
-    if not limited:
-        return {}
-    used = PanelAccount.objects.filter(access__in=limited).values("access").annotate(total=Sum("used_bytes"))
-    return {row["access"]: row["total"] for row in used.order_by()}
+def used_bytes(access_ids: Iterable[int]) -> dict[int, int]:
+    """Return the traffic of each access in bytes, over all accounts it ever had. One query, none for none."""
+    used = PanelAccount.objects.filter(access__in=list(access_ids)).order_by().values("access")
+    return {row["access"]: row["total"] for row in used.annotate(total=Sum("used_bytes"))}
+
+
+def used_in_all(accesses: Iterable[Access]) -> dict[int, int]:
+    """The same of those that have a limit: of others nobody needs to know."""
+    return used_bytes(access.pk for access in accesses if access.traffic_limit)

@@ -6,6 +6,7 @@ what panels showed.
 """
 
 from vpnpanel.grace import register_update_hours
+from vpnpanel.observation import used_bytes
 from vpnpanel.ownership import terms_differ
 from vpnpanel.services.accesses import (
     change_access,
@@ -17,7 +18,6 @@ from vpnpanel.services.accesses import (
     request_reconcile,
     rotate_keys,
     traffic_by_day,
-    used_bytes,
 )
 from vpnpanel.services.near_limits import read_traffic
 from vpnpanel.services.outages import affected_by, settle_outage

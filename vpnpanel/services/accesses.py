@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import F, Q, Sum
+from django.db.models import F, Q
 
 from accounts.models import User
 from core import clock
@@ -151,9 +151,3 @@ def links_of(access_id: int) -> list[str]:
 def traffic_by_day(access_ids: Iterable[int], *, days: int) -> dict[int, list[tuple[date, int]]]:
     """Return by access the bytes of each of the last `days`, today the last one, 0 for none. One query."""
     return usage.by_day(access_ids, days=days, until=usage.day_of(clock.now()))
-
-
-def used_bytes(access_ids: Iterable[int]) -> dict[int, int]:
-    """Return the traffic of each access in bytes, over all accounts it ever had."""
-    used = PanelAccount.objects.filter(access__in=list(access_ids)).order_by().values("access")
-    return {row["access"]: row["total"] for row in used.annotate(total=Sum("used_bytes"))}
