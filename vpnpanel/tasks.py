@@ -3,8 +3,8 @@
 from celery import shared_task
 
 from core.turns import at_most
-from vpnpanel import reconciler, services
-from vpnpanel.services import guard, moves, outages, pointers, spreading, sync
+from vpnpanel import mover, reconciler, services
+from vpnpanel.services import guard, outages, pointers, spreading, sync
 
 
 @shared_task
@@ -37,7 +37,7 @@ def place_missing() -> int:
 @shared_task
 @at_most(1)
 def work_moves() -> int:
-    return moves.work_moves()
+    return mover.work_moves()
 
 
 @shared_task

@@ -16,8 +16,8 @@ from typing import Any
 
 from subscriptions.models import Grant, Subscription, TakeBack
 from subscriptions.months import next_month
-from subscriptions.services import queue
 from subscriptions.services.pools import Pool
+from vpnpanel.services import used_bytes
 
 Reset = Grant.TrafficReset
 
@@ -32,7 +32,7 @@ class Allowance:
 
     def __init__(self, subscription: Subscription, *, now: datetime) -> None:
         self.subscription, self.now = subscription, now
-        self.used = queue.used_bytes(subscription)
+        self.used = used_bytes([subscription.access_id]).get(subscription.access_id, 0)
         self.pool = Pool(subscription.access.traffic_limit, subscription.allowance_extra, self.used)
         self.plans = self.pool if subscription.own_limit is None else self._kept_plans()
         self.announce = False

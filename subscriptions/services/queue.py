@@ -9,7 +9,6 @@ from core.rows import insert_missing
 from subscriptions.errors import NoSuchGrant, SourceTaken
 from subscriptions.models import Grant, Subscription, TakeBack
 from subscriptions.services.state import lock, whole_second
-from vpnpanel.models import PanelAccount
 
 
 def insert(grant: Grant) -> Grant:
@@ -69,9 +68,3 @@ def end_with(subscription: Subscription, seconds: int, now: datetime) -> datetim
     if not seconds:
         return subscription.expires_at
     return max(whole_second(now), subscription.expires_at) + timedelta(seconds=seconds)
-
-
-def used_bytes(subscription: Subscription) -> int:
-    """Return how much traffic has flowed, over all accounts the access ever had."""
-    used = PanelAccount.objects.filter(access_id=subscription.access_id).aggregate(total=Sum("used_bytes"))
-    return used["total"] or 0

@@ -6,7 +6,6 @@ ends the item in the same transaction. So a kill at any point leaves nothing to 
 on.
 """
 
-import time
 from datetime import timedelta
 
 from django.db import transaction
@@ -21,11 +20,9 @@ from vpnpanel.errors import CannotMove
 from vpnpanel.grace import default_hours
 from vpnpanel.models import LONGEST_GRACE_HOURS, MOST_IN_FLIGHT, Move, MoveItem, Panel
 from vpnpanel.previews import fitting_on, preview, problem_of
-from vpnpanel.reconciler import reconcile_due
 from vpnpanel.services import backlog
 
 WORK = "vpnpanel.tasks.work_moves"
-BUDGET_SECONDS = 20.0
 # Several tries of the reconciler; who is not there by then stays where they are.
 PATIENCE = timedelta(minutes=5)
 
@@ -124,21 +121,13 @@ def roll_back(move_id: int, *, actor: str) -> bool:
     return True
 
 
-def work_moves(budget_seconds: float = BUDGET_SECONDS) -> int:
-    """Take the moves that run forward for about `budget_seconds`; return how many customers are under way.
-
-    May run at once in several processes and be cut off anywhere.
-    """
-    give_up_at = time.monotonic() + budget_seconds
-    while True:
-        running = list(Move.objects.filter(state=State.RUNNING).order_by("pk").values_list("pk", flat=True))
-        if not running:
-            return 0
-        require_installation()
-        under_way = sum(_step(key) for key in running)
-        left = give_up_at - time.monotonic()
-        if not under_way or left <= 0 or not reconcile_due(budget_seconds=min(left, 5.0)):
-            return under_way
+def take_forward() -> int:
+    """Take each move that runs one step forward; return how many customers are under way. Safe to repeat."""
+    running = list(Move.objects.filter(state=State.RUNNING).order_by("pk").values_list("pk", flat=True))
+    if not running:
+        return 0
+    require_installation()
+    return sum(_step(key) for key in running)
 
 
 @transaction.atomic

@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from dataclasses import asdict
 from typing import Any
 
+from vpnpanel import mover
 from vpnpanel.cli.frame import ACTOR, OTHER_WORKER_SECONDS, Console, Exit, WrongUsage, panels_named
 from vpnpanel.models import MOST_IN_FLIGHT, Move, Panel
 from vpnpanel.previews import Preview, preview
@@ -68,7 +69,7 @@ def _follow(move: Move, console: Console) -> None:
     """Work on the move here, beside whatever worker is at it, until it is over or stands still."""
     with console.progress(f"move {move}") as bar:
         while move.state == Move.State.RUNNING:
-            if moves.work_moves(STEP_SECONDS):
+            if mover.work_moves(STEP_SECONDS):
                 time.sleep(OTHER_WORKER_SECONDS)
             move.refresh_from_db()
             bar.show(move.done, move.total)
