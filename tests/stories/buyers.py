@@ -50,7 +50,7 @@ class Place:
         )
 
 
-@dataclass(eq=False)
+@dataclass
 class Buyer:
     user: User = field(default_factory=make_customer)
 

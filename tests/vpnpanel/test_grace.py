@@ -44,6 +44,7 @@ def opens(world, account: PanelAccount) -> bool:
 
 def test_old_key_opens_until_its_time_is_over_and_the_link_leads_to_the_new_one(moved, marzban):
     assert services.links_of(moved.access_id) == account_of(moved.access).links
+    assert moved.placement_in_words.startswith("Replaced, serves on until ")
     settle(hours=23)
     assert opens(marzban, moved)
     settle(hours=1)
