@@ -112,7 +112,7 @@ class Pages:
 
         for offset in range(start, self.total, self.page_size):
             numbers = range(offset, min(offset + self.page_size, self.total))
-            shown = tuple(_observed(answer_of(number, self.used)) for number in numbers)
+            shown = tuple(_observed(answer_of(number, self.used), own_host="") for number in numbers)
             yield Page(shown, self.total, numbers.stop >= self.total)
 
     def close(self) -> None:
@@ -130,7 +130,7 @@ def sync_once(panel: Any) -> dict[str, float]:
     while job.state in Job.OPEN:
         jobs.run_due()
         job.refresh_from_db()
-    assert job.state == Job.State.DONE, job.error
+        assert not job.error, job.error
     return {
         "seconds": time.perf_counter() - began,
         "cpu": time.process_time() - cpu,
