@@ -65,8 +65,8 @@ class AllowanceTest(TestCase):
         """What is bought is there, or waits; nothing of what was there goes while it runs."""
         before, was_live = self.left(subscription), self.is_live(subscription)
         waiting = self.waiting(subscription)
-        source = f"order:{Grant.objects.count()}"
-        services.renew(subscription.pk, terms=self.terms(*value), source=source, actor="test")
+        order = {"terms": self.terms(*value), "source": f"order:{Grant.objects.count()}", "actor": "test"}
+        self.twice(subscription, lambda: services.renew(subscription.pk, **order))
         if was_live:
             total = self.left(subscription) + self.waiting(subscription)
             assert total == before + waiting + value[0] * GIB
@@ -75,8 +75,8 @@ class AllowanceTest(TestCase):
 
     def give(self, subscription, size):
         before = self.limit(subscription)
-        source = f"staff:{Grant.objects.count()}"
-        services.give(subscription.pk, source=source, seconds=0, traffic=size * GIB, actor="test")
+        gift = {"source": f"staff:{Grant.objects.count()}", "traffic": size * GIB, "actor": "test"}
+        self.twice(subscription, lambda: services.give(subscription.pk, seconds=0, **gift))
         assert self.limit(subscription) == before + size * GIB
 
     def use(self, subscription, size):
@@ -107,17 +107,31 @@ class AllowanceTest(TestCase):
         before = self.left(subscription) + self.waiting(subscription)
         by = f"refund:{subscription.grants.count()}:{self.takings(subscription)}"
         seconds = None if days is None else days * DAY
-        services.take_back(source=grant.source, by=by, seconds=seconds, actor="test", reason="test")
+        said = {"by": by, "actor": "test", "reason": "test"}
+        taking = {"source": grant.source, "seconds": seconds, **said}
+        self.twice(subscription, lambda: services.take_back(**taking))
         self.check(subscription)
-        services.give_back(by=by, actor="test", reason="test")
+        self.twice(subscription, lambda: services.give_back(**said))
         assert self.left(subscription) + self.waiting(subscription) >= before - 9  # bytes: parts are rounded
 
     def limit_and_lift(self, subscription, size):
         """A limit of staff's own leaves no trace in what was bought and given."""
         before = self.left(subscription) + self.waiting(subscription)
         for limit in (size * GIB, None):
-            services.change_limit(subscription.pk, limit=limit, reason="test", actor="test")
+            change = {"limit": limit, "reason": "test", "actor": "test"}
+            self.twice(subscription, lambda change=change: services.change_limit(subscription.pk, **change))
         assert self.left(subscription) + self.waiting(subscription) == before
+
+    def twice(self, subscription, verb):
+        """Whatever is told again changes nothing more."""
+        verb()
+        before = self.everything(subscription)
+        verb()
+        assert self.everything(subscription) == before
+
+    def everything(self, subscription):
+        rows = Subscription.objects.filter(pk=subscription.pk)
+        return rows.values(*Subscription.ALLOWANCE, "expires_at", "access__generation").get()
 
     def check(self, subscription):
         row = Subscription.objects.select_related("access").get(pk=subscription.pk)
