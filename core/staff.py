@@ -203,6 +203,15 @@ def link_to(row: Model | None, text: str = "") -> str | SafeString:
     )
 
 
+def under_way(job: Model) -> SafeString:
+    """Return what a door says of work that a worker does from now on, with the way to its page."""
+    return format_html(
+        "{} {}",
+        gettext("Under way; how far it is:"),
+        link_to(job, gettext("job %(id)s") % {"id": job.pk}),
+    )
+
+
 COPIED = """
 <span class="bo-copied" x-data="{{ done: false }}"><code>{text}</code>
 <button type="button" class="bo-icon-button" title="{word}" aria-label="{word}" data-text="{text}"

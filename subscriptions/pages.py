@@ -104,7 +104,7 @@ def _context(request: HttpRequest, subscription: Subscription, reading: Reading)
         "text": text,
         "plan": subscription.plan.name,
         "time_left": CustomerStatus(reading.state, time_left=left).time_left_text if left else "",
-        "ends": formats.date_format(timezone.localtime(subscription.expires_at), "j E Y, H:i"),
+        "ends": formats.date_format(timezone.localtime(subscription.expires_at), "j E Y, H:i T"),
         "traffic": _traffic(reading.period_used, reading.period_limit),
         "starts_anew": _day(subscription.resets_at) if subscription.resets_at else "",
         "is_held": is_held,

@@ -18,7 +18,7 @@ from core.acts import Act, Change, nothing
 from core.badges import badge
 from core.models import Job
 from core.nudges import nudge
-from core.staff import HistoryAdmin, KeptAdmin, StaffAdmin, column, link_to, page_of, size
+from core.staff import HistoryAdmin, KeptAdmin, StaffAdmin, column, link_to, page_of, size, under_way
 from vpnpanel import services, sync_admin  # noqa: F401 (registers its own)
 from vpnpanel.guard import words
 from vpnpanel.models import LATE_AFTER, NO_ROOM, Access, Panel, PanelAccount, PanelGroup, SyncRun
@@ -27,7 +27,10 @@ from vpnpanel.panel_form import FIELDSETS, SECRETS, PanelForm
 from vpnpanel.services import checkups, guard, sync
 
 PLACEMENTS = {"joining": "info", "serving": "success", "leaving": "warning", "gone": "default"}
-STATES = {"open": "success", "closed": "info", "draining": "warning", "lost": "danger", "off": "default"}
+STATES = {
+    "open": "success", "shut": "danger", "closed": "info", "draining": "warning", "lost": "danger",
+    "off": "default",
+}  # fmt: skip
 # The last two are a later room's, which knows customers and plans.
 PANEL_JOBS = (checkups.KIND, sync.KIND, guard.KIND, "panel_adopt", "panel_adopt_preview")
 GUARDS = {"untested": "info", "passed": "success", "failed": "danger"}
@@ -36,7 +39,7 @@ GUARDS = {"untested": "info", "passed": "success", "failed": "danger"}
 def start_job(kind: str, panel: Panel, actor: str) -> Any:
     job = jobs.start(kind, subject=str(panel.pk), asked_by=actor)
     nudge("core.tasks.run_jobs")
-    return _("Job %(id)s is under way: see Jobs.") % {"id": job.pk}
+    return under_way(job)
 
 
 def put_into(state: Panel.State) -> Any:
@@ -175,7 +178,7 @@ class PanelAdmin(KeptAdmin):
 
     @column(_("state"), tones=STATES, ordering="state")
     def shown_state(self, panel: Panel) -> tuple[str, str]:
-        return panel.state, panel.get_state_display()
+        return "shut" if panel.is_shut_by_test else panel.state, panel.state_words
 
     @column(_("answers"), tones={"up": "success", "down": "danger"})
     def answers(self, panel: Panel) -> tuple[str, Any]:

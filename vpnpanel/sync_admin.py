@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core.acts import Act, ActForm, Change
-from core.staff import HistoryAdmin, column, link_to, page_of
+from core.staff import HistoryAdmin, column, link_to, page_of, under_way
 from vpnpanel.models import Access, Panel, StrayAccount, SyncFinding, SyncRun
 from vpnpanel.services import findings, strays
 from vpnpanel.wording import difference_words, field_word, value_word
@@ -252,7 +252,7 @@ def ignore(stray: StrayAccount, values: dict[str, Any], actor: str) -> Any:
 
 def remove(stray: StrayAccount, values: dict[str, Any], actor: str) -> Any:
     job = strays.remove(stray.pk, actor=actor)
-    return _("Job %(id)s is under way: see Jobs.") % {"id": job.pk}
+    return under_way(job)
 
 
 def what_goes(stray: StrayAccount, values: dict[str, Any]) -> list[Change]:

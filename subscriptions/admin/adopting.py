@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.acts import Act, ActForm
 from core.nudges import nudge
-from core.staff import admin_of
+from core.staff import admin_of, under_way
 from subscriptions.models import Plan
 from subscriptions.services import adoption_jobs
 from vpnpanel.models import Panel
@@ -48,7 +48,7 @@ def adopt(panel: Panel, values: dict[str, Any], actor: str) -> Any:
     params = {name: values[name] for name in ("plan", "match", "endless_days", "quarantined")}
     job = adoption_jobs.start(panel.pk, params=params, is_preview=values["is_preview"], actor=actor)
     nudge(RUN_JOBS)
-    return _("Job %(id)s is under way: see Jobs.") % {"id": job.pk}
+    return under_way(job)
 
 
 ADOPT = Act(

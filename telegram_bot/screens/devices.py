@@ -102,6 +102,6 @@ def _note(values: Values) -> list[str]:
 
 def _described(device: Device) -> str:
     details = " · ".join(word for word in (device.system, device.app) if word and word != device.name)
-    seen = formats.date_format(timezone.localtime(device.last_seen_at), "j E Y, H:i")
+    seen = formats.date_format(timezone.localtime(device.last_seen_at), "j E Y, H:i T")
     lines = [f"<b>{escape(device.name)}</b>", escape(details), _("Last seen: %(time)s") % {"time": seen}]
     return "\n".join(line for line in lines if line)

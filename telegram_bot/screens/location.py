@@ -60,7 +60,7 @@ def _note(note: str, offer: LocationOffer) -> str:
         return _("You have just changed it. You can choose again after %(time)s.") % {"time": at}
     if note == "chosen":
         return _(
-            "Done. In a minute update the subscription in your app: it gets the new server. "
-            "Until then the old one works."
+            "Done. In a minute update the subscription in your app: if your server changes, the new one is "
+            "there. Until then the old one works."
         )
     return ""

@@ -38,6 +38,7 @@ def test_list_says_it_and_marks_versions_nobody_tried(client, staff):
         "Not passed: closed for sale" in text
         and "Make an account: 403 no" in text
         and "never verified" in text
+        and "Closed by its contract test" in text
     )
     Panel.objects.update(version="0.8.4", guard="passed")
     text = client.get("/admin/vpnpanel/panel/").content.decode()
@@ -49,6 +50,7 @@ def test_home_says_which_panel_and_why(client, staff):
     failed_panel("de-1", state="closed")  # not for sale anyway
     (trouble,) = [each for each in client.get("/admin/").context["troubles"] if each.key == "guard"]
     assert (trouble.count, trouble.why) == (1, "nl-1: Make an account: 403 no")
+    assert client.get("/admin/").content.decode().count("Closed by its contract test") == 1
 
 
 def test_act_starts_a_test_and_the_page_shows_it(client, staff, installation, marzban):

@@ -62,7 +62,16 @@ def told(kind: str) -> list[int]:
     return sorted(row.context["subscription_id"] for row in rows)
 
 
+def test_a_panel_nobody_was_ever_placed_on_has_no_outage(panel):
+    outages.mark_down(panel.pk, "the panel refuses our administrator's name or password")
+    assert not Panel.objects.get().is_up and not Outage.objects.exists()
+
+
 class TestTheRow:
+    @pytest.fixture(autouse=True)
+    def customer(self, panel):
+        placed(panel)
+
     def test_an_outage_is_one_row_from_the_first_failure_to_the_return(self, panel):
         outages.mark_down(panel.pk, "no route")
         outages.mark_down(panel.pk, "timed out")

@@ -4,12 +4,15 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from vpnpanel.models.accesses import Access, PanelAccount
 from vpnpanel.models.outages import LONGEST_GRACE_HOURS
 from vpnpanel.models.panels import Panel
 
 MOST_IN_FLIGHT = 200
+# Accounts of the journal have a "from" and a "to" as well, which other languages call otherwise.
+FROM, TO = pgettext_lazy("move", "from"), pgettext_lazy("move", "to")
 
 
 class Move(models.Model):
@@ -24,9 +27,9 @@ class Move(models.Model):
 
     OPEN = (State.RUNNING, State.PAUSED)
 
-    source = models.ForeignKey(Panel, models.PROTECT, related_name="moves_away", verbose_name=_("from"))
+    source = models.ForeignKey(Panel, models.PROTECT, related_name="moves_away", verbose_name=FROM)
     target = models.ForeignKey(
-        Panel, models.PROTECT, null=True, blank=True, related_name="moves_here", verbose_name=_("to")
+        Panel, models.PROTECT, null=True, blank=True, related_name="moves_here", verbose_name=TO
     )
     state = models.CharField(_("state"), max_length=11, choices=State, default=State.RUNNING)
     is_back = models.BooleanField(_("on the way back"), default=False)

@@ -193,6 +193,16 @@ class Panel(models.Model):
             raise ValidationError(dict.fromkeys(missing, text))
 
     @property
+    def is_shut_by_test(self) -> bool:
+        """Whether staff have it open and only its contract test keeps new customers away."""
+        return self.state == self.State.OPEN and self.guard == self.Guard.FAILED
+
+    @property
+    def state_words(self) -> str:
+        """What staff read of its state."""
+        return str(_("Closed by its contract test")) if self.is_shut_by_test else self.get_state_display()
+
+    @property
     def may_be_called(self) -> bool:
         """Whether there is any use in calling it now; one that is lost may still let us remove accounts."""
         return self.is_up and self.state != self.State.OFF

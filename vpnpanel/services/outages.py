@@ -95,7 +95,10 @@ def mark_down(panel_id: int, error: str) -> None:
 
 def _open_outage(panel_id: int, now: datetime, error: str) -> None:
     """Write down that the panel is away. One that was back for a moment only goes on with the same outage,
-    unless staff have done something about it already."""
+    unless staff have done something about it already.
+    Where nobody was ever placed there is nobody to tell."""
+    if not PanelAccount.objects.filter(panel=panel_id).exists():
+        return
     last = Outage.objects.filter(
         panel=panel_id,
         ended_at__gt=now - FLAPPING,
