@@ -17,6 +17,9 @@ Fields = dict[str, Any]
 PROBE = "http://www.gstatic.com/generate_204"
 PROBE_SECONDS = 300
 PLUGINS = {"obfs-local": "obfs", "simple-obfs": "obfs", "v2ray-plugin": "v2ray-plugin"}
+CERTIFICATE_HASH = re.compile(r"[0-9A-Fa-f]{64}")
+# What the first Clash does not know of a node it knows.
+NEWER = ("client-fingerprint", "fingerprint")
 LIKE_A_NUMBER = re.compile(r"[-+.]?\d")
 FastDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
@@ -63,7 +66,7 @@ def carried_by_clash(node: Node) -> Fields | None:
     if not is_known or node.method.startswith("2022-") or (node.tls and node.tls.reality):
         return None
     fields = carried(node) or {}
-    return {name: value for name, value in fields.items() if name != "client-fingerprint"} or None
+    return {name: value for name, value in fields.items() if name not in NEWER} or None
 
 
 def written(entries: list[Fields]) -> str:
@@ -157,6 +160,8 @@ def _tls(node: Node, name_of_server: str) -> Fields:
         fields["alpn"] = list(node.tls.alpn)
     if node.fingerprint:
         fields["client-fingerprint"] = node.fingerprint
+    if len(node.tls.pins) == 1 and CERTIFICATE_HASH.fullmatch(node.tls.pins[0]):  # it takes one, and in hex
+        fields["fingerprint"] = node.tls.pins[0]
     if node.tls.reality:
         keys = node.tls.reality
         fields["reality-opts"] = {"public-key": keys.public_key, "short-id": keys.short_id}

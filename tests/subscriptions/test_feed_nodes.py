@@ -269,6 +269,15 @@ def test_shadowsocks_over_a_transport_is_served_only_to_apps_that_have_it(fetch,
     assert stream["tlsSettings"]["serverName"] == "t.example"
 
 
+def test_mihomo_takes_one_certificate_by_its_hash(mihomo):
+    pinned = TROJAN.replace("security=tls", f"security=tls&pcs={'0a' * 32}")
+    (proxy,) = mihomo(pinned)["proxies"]
+    assert proxy["fingerprint"] == "0a" * 32
+    for other, end in ((pinned, "clash"), (pinned.replace("pcs=", "pcs=00%2C"), "mihomo")):
+        (proxy,) = mihomo(other, end=end)["proxies"]
+        assert "fingerprint" not in proxy
+
+
 def test_xray_takes_certificates_by_their_hash(xray):
     (pinned,) = xray(WS.replace("security=tls", "security=tls&pcs=aa%2Cbb&vcn=n.example"))
     settings = pinned["outbounds"][0]["streamSettings"]["tlsSettings"]
