@@ -32,8 +32,10 @@ PRODUCTION_LIKE = {
 # Three on two cores: tests wait for stand-ins and processes as much as they compute. In the order collected,
 # because those that empty the database stand last.
 PYTEST = [str(BIN / "pytest"), "-q", "-n", "3", "--dist", "load", "-m", "not proof"]
-# These need no database, or bring their own: once is enough.
-NO_DATABASE = ["--ignore=tests/sandbox", "--ignore=tests/ops", "--ignore=tests/billing/providers"]
+# Once is enough for what meets no server, and for the pages of the admin, whose queries PostgreSQL takes less
+# lightly than SQLite does.
+ON_SQLITE = ["--ignore=tests/backoffice"]
+ON_SERVERS = ["--only-with-servers", "--ignore=tests/sandbox", "--ignore=tests/ops"]
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,8 @@ def test_steps() -> Iterator[Step]:
     services = [sys.executable, "scripts/services.py"]
     # First, and once: what is missing is said before minutes pass, and tests side by side do not install it.
     yield Step("PostgreSQL and Redis start", [*services, "true"])
-    yield Step("tests on SQLite", PYTEST)
-    yield Step("tests on PostgreSQL and Redis", [*services, *PYTEST, *NO_DATABASE])
+    yield Step("tests on SQLite", [*PYTEST, *ON_SQLITE])
+    yield Step("tests on PostgreSQL and Redis", [*services, *PYTEST, *ON_SERVERS])
 
 
 def main(wanted: str) -> int:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from celery import current_app
 
+from django.test import TransactionTestCase
+
 from core.services import claim_installation
 from sandbox.server import SandboxThread
 from scripts.compile_locale import compile_all
@@ -16,6 +18,9 @@ from vpnpanel.drivers import marzban as marzban_driver
 from vpnpanel.drivers import marzban_api
 from vpnpanel.drivers.xui import doors, known
 
+# Tests of these folders find the servers by themselves.
+OWN_SERVERS = {"core", "notifications", "proof", "vpnservice"}
+
 
 def pytest_configure() -> None:
     """Compile the translations, so that no test meets those of yesterday."""
@@ -24,9 +29,30 @@ def pytest_configure() -> None:
     outside_calls.watch()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--only-with-servers", action="store_true", help="leave out what needs no database")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the proofs, which last longest, so that no process is left alone with one at the end."""
     items.sort(key=lambda item: "proof" not in item.path.parts)
+    if config.getoption("--only-with-servers"):
+        left_out = [item for item in items if not meets_servers(item)]
+        items[:] = [item for item in items if meets_servers(item)]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def meets_servers(item: pytest.Item) -> bool:
+    """Tell whether a test meets the database or Redis, so that other ones may give another result."""
+    if OWN_SERVERS & {*item.path.parts}:
+        return True
+    test_case = getattr(item, "cls", None)
+    fixtures = getattr(item, "fixturenames", ())
+    return (
+        bool({"db", "transactional_db"} & {*fixtures})
+        or item.get_closest_marker("django_db") is not None
+        or (isinstance(test_case, type) and issubclass(test_case, TransactionTestCase))
+    )
 
 
 @pytest.fixture(autouse=True)
