@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from celery import current_app
-
 from django.test import TransactionTestCase
 
 from core.services import claim_installation
