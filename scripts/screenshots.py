@@ -57,8 +57,10 @@ def play(shop: Shop) -> None:
         shop.said_by_bot(customer, "👋")
         shop.press(customer, "trial")
         shop.shown_key(customer)
-    for position, account in enumerate(shop.panel("GET", "users")):
-        shop.panel("POST", "traffic", username=account["username"], bytes=(position % 5 + 1) * 700_000_000)
+    for panel in shop.panels():
+        for position, account in enumerate(shop.panel(panel, "GET", "users")):
+            used = (position % 5 + 1) * 700_000_000
+            shop.panel(panel, "POST", "traffic", username=account["username"], bytes=used)
 
 
 def sign_in(browser: Browser, shop: Shop) -> list[Any]:
@@ -156,20 +158,25 @@ def check_panel(studio: Studio) -> None:
 
 
 def photograph_outage(studio: Studio) -> None:
-    """The panel's cable is pulled, and Deniz takes a trial all the same."""
+    """The cables of all panels are pulled, and Deniz takes a trial all the same."""
     shop = studio.shop
-    shop.panel("POST", "outage", down=True)
+    pull_cables(shop, down=True)
     try:
         shop.say(DENIZ, "/start", **WALLET[DENIZ])
         shop.said_by_bot(DENIZ, "Hello")
         shop.press(DENIZ, "trial")
         shop.said_by_bot(DENIZ, "is being activated")
         with studio.chat(DENIZ) as page:
-            page.locator(".panel.down").wait_for()
+            page.locator(".panel.down").first.wait_for()
             save(page, "chat-outage")
         photograph_troubles(studio)
     finally:
-        shop.panel("POST", "outage", down=False)
+        pull_cables(shop, down=False)
+
+
+def pull_cables(shop: Shop, *, down: bool) -> None:
+    for panel in shop.panels():
+        shop.panel(panel, "POST", "outage", down=down)
 
 
 def photograph_troubles(studio: Studio) -> None:

@@ -97,8 +97,10 @@ class Shop:
     def press(self, customer: int, action: str) -> None:
         self.emulate("POST", "/_emu/press", user_id=customer, data=f"v1:{action}")
 
-    def panel(self, method: str, call: str, **fields: Any) -> Any:
-        name = self.emulate("GET", "/config")["panels"][0]["name"]
+    def panels(self) -> list[str]:
+        return [panel["name"] for panel in self.emulate("GET", "/config")["panels"]]
+
+    def panel(self, name: str, method: str, call: str, **fields: Any) -> Any:
         return self.emulate(method, f"/panels/{quote(name)}/_emu/{call}", **fields)
 
 

@@ -9,6 +9,7 @@ from django.db.models import ManyToManyField, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
@@ -193,7 +194,11 @@ class PanelAdmin(KeptAdmin):
     @column(_("contract test"), ordering="guard")
     def shown_guard(self, panel: Panel) -> Any:
         shown = badge(GUARDS[panel.guard], panel.get_guard_display())
-        return format_html("{} {}", shown, str(words.why_failed(panel) or words.why_unfinished(panel))[:120])
+        if panel.state == Panel.State.OFF:
+            return shown
+        return format_html(
+            "{} {}", shown, Truncator(words.why_failed(panel) or words.why_unfinished(panel)).chars(160)
+        )
 
     @column(_("accounts"), ordering="load")
     def load_shown(self, panel: Panel) -> str:

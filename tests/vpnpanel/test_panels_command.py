@@ -54,6 +54,8 @@ def test_adding_again_keeps_what_is_not_said(marzban, panel):
     assert manage(*add, "--password", marzban.password)[0] == 0
     panel.refresh_from_db()
     assert (panel.location, panel.inbounds) == ("Amsterdam", {"vless": ["VLESS TCP REALITY"]})
+    Panel.objects.update(state=Panel.State.OFF)
+    assert "but is off: open it" in manage(*add, "--password", marzban.password)[1]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 from vpnpanel import drivers, services
 from vpnpanel.cli.frame import ACTOR, Console, Exit, WrongUsage
-from vpnpanel.models import PanelGroup
+from vpnpanel.models import Panel, PanelGroup
 
 HELP = "check a panel and take it into service; safe to repeat"
 # Never the secret itself: other users of the machine see what a command was called with.
@@ -53,8 +53,11 @@ def run(options: dict[str, Any], console: Console) -> Exit:
         **_given(options),
         **secrets,
     )
-    console.say(f"Panel {panel.name} is in service.")
-    console.keep(panel=panel.name, id=panel.pk)
+    if panel.state in Panel.SERVING:
+        console.say(f"Panel {panel.name} is in service.")
+    else:
+        console.say(f"Panel {panel.name} answers, but is {panel.state}: open it on its page in the admin.")
+    console.keep(panel=panel.name, id=panel.pk, state=panel.state)
     return Exit.FINE
 
 

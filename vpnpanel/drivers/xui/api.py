@@ -24,7 +24,10 @@ SHUT = frozenset({301, 302, 303, 307, 308, 401, 404})
 REFUSED = "the panel refuses our administrator's name, password or code"
 REFUSED_TOKEN = "the panel refuses our token"
 WRONG_PLACE = "is this address a 3x-ui panel's, with its base path?"
-TOO_OLD = "this 3x-ui is older than version 3 and takes no token: give name and password"
+TOO_OLD = (
+    "nothing here takes a token: is this the panel's address with its base path? "
+    "A 3x-ui older than version 3 needs name and password"
+)
 
 
 class XuiApi:
