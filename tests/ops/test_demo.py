@@ -216,6 +216,15 @@ def test_new_password_replaces_the_old_one_while_it_runs(demo):
     assert demo.addresses()
 
 
+def test_commands_of_the_shop_work_on_the_demo(demo):
+    environment = {**os.environ, "DEMO_FOLDER": str(demo.folder)}
+    command = [sys.executable, "manage.py", "demo", "--manage", "panels", "check"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "Demo panel: version" in done.stdout
+    done = subprocess.run([*command, "nobody"], cwd=ROOT, env=environment, capture_output=True, timeout=60)
+    assert done.returncode == 2
+
+
 def test_stopped_demo_leaves_nothing_and_goes_on_with_its_data(tmp_path):
     with RunningDemo(tmp_path / "state", free_base()) as first:
         began = time.monotonic()

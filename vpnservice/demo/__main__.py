@@ -1,6 +1,7 @@
 """`manage.py demo`: open the whole shop on this computer until Ctrl-C."""
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -26,11 +27,27 @@ def reset(state: DemoState) -> None:
     say("The demo's data are gone. `make demo` starts over.")
 
 
-def change_password(state: DemoState) -> None:
-    """Works beside a running demo: both write the same database."""
+def join(state: DemoState) -> None:
+    """Take the demo's settings, to work beside it on the same database. Raises DemoError if there is none."""
     if not state.environment.exists():
         raise DemoError("There is no demo yet: run `make demo` first.")
-    adopt(state, {name: first_port() + offset for name, offset in OFFSETS.items()})
+    ports = {name: first_port() + offset for name, offset in OFFSETS.items()}
+    if state.addresses.exists():  # it runs, perhaps not on the usual ones
+        addresses = json.loads(state.addresses.read_text())
+        ports |= {name: int(addresses[name].rpartition(":")[2]) for name in OFFSETS}
+    adopt(state, ports)
+
+
+def manage(state: DemoState, command: Sequence[str]) -> None:
+    """Run a command of `manage.py` on the demo's shop; it ends the process with its own exit code."""
+    join(state)
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(["manage.py", *command])
+
+
+def change_password(state: DemoState) -> None:
+    join(state)
     import django
 
     django.setup()
@@ -59,6 +76,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--new-password", action="store_true", help="give the staff user a new password, show it"
     )
+    parser.add_argument(
+        "--manage",
+        nargs=argparse.REMAINDER,
+        metavar="COMMAND",
+        help="run a command on the demo's shop, such as: --manage panels check",
+    )
     options = parser.parse_args(arguments)
     state = DemoState(Path(os.environ.get("DEMO_FOLDER") or ROOT / ".demo").resolve())
     try:
@@ -66,6 +89,8 @@ def main(arguments: Sequence[str]) -> int:
             reset(state)
         elif options.new_password:
             change_password(state)
+        elif options.manage:
+            manage(state, options.manage)
         else:
             return open_shop(state)
     except DemoError as wrong:
