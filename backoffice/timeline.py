@@ -67,6 +67,7 @@ TOLD = {
     "subscription_disabled": gettext_lazy("the subscription is switched off"),
     "subscription_enabled": gettext_lazy("the subscription is switched on again"),
     "outage_told": gettext_lazy("there was an outage"),
+    "outage_over": gettext_lazy("an outage is over"),
     "outage_credited": gettext_lazy("days were given for an outage"),
     "outage_credit_undone": gettext_lazy("days for an outage were taken back"),
     "never_connected": gettext_lazy("help to connect was offered"),

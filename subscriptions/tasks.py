@@ -27,6 +27,12 @@ def hint_unconnected() -> int:
 
 
 @shared_task
+def tell_recovered() -> int:
+    """Tell customers who heard of an outage that it is over; returns of how many outages."""
+    return services.tell_recovered()
+
+
+@shared_task
 @at_most(1)
 def follow_traffic() -> int:
     """Start traffic anew where it is time, then tell who has used most of it; returns how many started."""

@@ -127,7 +127,7 @@ class OutageAdmin(HistoryAdmin):
         "lasted",
         ("began_at", "ended_at"),
         "customers_concerned",
-        ("alerted_at", "told_at", "settled_at"),
+        ("alerted_at", "told_at", "over_told_at", "settled_at"),
         ("shown_credit", "credit_days", "credit_reason"),
         "error",
     )
@@ -140,6 +140,7 @@ class OutageAdmin(HistoryAdmin):
         "customers_concerned",
         "alerted_at",
         "told_at",
+        "over_told_at",
         "settled_at",
         "shown_credit",
         "credit_days",

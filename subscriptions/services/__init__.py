@@ -8,7 +8,13 @@ from subscriptions.services.holds import ban_customer, disable, enable, unban_cu
 from subscriptions.services.links import COOL_DOWN, replace_own_link, rotate_link
 from subscriptions.services.locations import LocationOffer, choose_location, locations_of
 from subscriptions.services.nearing import read_near_limit
-from subscriptions.services.outages import count_affected, credit_affected, tell_affected, undo_credit
+from subscriptions.services.outages import (
+    count_affected,
+    credit_affected,
+    tell_affected,
+    tell_recovered,
+    undo_credit,
+)
 from subscriptions.services.rules import change_rules
 from subscriptions.services.sightings import write_seen
 from subscriptions.services.taking_back import TakeBackPreview, give_back, preview_take_back, take_back
@@ -52,6 +58,7 @@ __all__ = [
     "take_back",
     "take_trial",
     "tell_affected",
+    "tell_recovered",
     "tell_near_limit",
     "traffic_by_day",
     "terms_of",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import F, Model
 
 from accounts import services as accounts
 from core import clock, jobs
@@ -24,7 +24,7 @@ from subscriptions.services.taking_back import take_back
 from vpnpanel import services as vpnpanel
 from vpnpanel.models import Outage
 
-TELL, CREDIT, UNDO = "outage_tell", "outage_credit", "outage_undo"
+TELL, TELL_OVER, CREDIT, UNDO = "outage_tell", "outage_tell_over", "outage_credit", "outage_undo"
 PAGE = 100
 MOST_DAYS = 60
 
@@ -43,6 +43,25 @@ def tell_affected(outage_id: int, *, actor: str) -> Job:
     if not Outage.objects.filter(pk=outage_id, told_at__isnull=True).update(told_at=clock.now()):
         raise OutageSettled("the customers were told already")
     return _start(TELL, outage_id, "outage.told", actor)
+
+
+def tell_recovered() -> int:
+    """Tell whoever heard of trouble while it lasted that it is over, once each; returns of how many outages.
+
+    Only once the panel has stayed back for a while: news of its return should not have to be taken back.
+    """
+    heard = Outage.objects.filter(told_at__lt=F("ended_at"), over_told_at__isnull=True)
+    over = heard.filter(ended_at__lt=clock.now() - vpnpanel.FLAPPING)
+    return sum(_tell_over(outage_id) for outage_id in list(over.values_list("pk", flat=True)))
+
+
+@transaction.atomic
+def _tell_over(outage_id: int) -> bool:
+    untold = Outage.objects.filter(pk=outage_id, over_told_at__isnull=True)
+    if not untold.update(over_told_at=clock.now()):
+        return False
+    _start(TELL_OVER, outage_id, "outage.over_told", "schedule")
+    return True
 
 
 @transaction.atomic
@@ -92,6 +111,11 @@ def tell_step(job: Job) -> Step:
     return _page(job, _tell)
 
 
+def tell_over_step(job: Job) -> Step:
+    """Tell the next page of those who heard of it that it is over."""
+    return _page(job, _tell_over_to)
+
+
 def credit_step(job: Job) -> Step:
     """Give days to the next page of those concerned; stops where they are being taken back."""
     return _page(job, _credit)
@@ -108,7 +132,12 @@ def undo_step(job: Job) -> Step:
 
 def register_jobs() -> None:
     """Make the long work of outages known to the runner of jobs."""
-    for kind, step in ((TELL, tell_step), (CREDIT, credit_step), (UNDO, undo_step)):
+    for kind, step in (
+        (TELL, tell_step),
+        (TELL_OVER, tell_over_step),
+        (CREDIT, credit_step),
+        (UNDO, undo_step),
+    ):
         jobs.register(kind, step)
 
 
@@ -130,12 +159,20 @@ def _step(page: Sequence[Model], done: int) -> Step:
     return Step(cursor=cursor, done=done, is_last=len(page) < PAGE, result={"customers": done})
 
 
-@transaction.atomic
 def _tell(outage: Outage, subscription: Subscription, actor: str) -> bool:
+    return _say("outage_told", outage, subscription)
+
+
+def _tell_over_to(outage: Outage, subscription: Subscription, actor: str) -> bool:
+    return _say("outage_over", outage, subscription)
+
+
+@transaction.atomic
+def _say(kind: str, outage: Outage, subscription: Subscription) -> bool:
     tell(
         subscription.user,
-        "outage_told",
-        dedupe_key=f"outage_told:{outage.pk}:{subscription.pk}",
+        kind,
+        dedupe_key=f"{kind}:{outage.pk}:{subscription.pk}",
         context={"outage_id": outage.pk, "subscription_id": subscription.pk},
     )
     return True

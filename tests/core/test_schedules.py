@@ -30,6 +30,7 @@ EXPECTED = {
     "panels: read what they point at": 30,
     "subscriptions: expire": 5,
     "subscriptions: paid but never connected": 1800,
+    "subscriptions: tell that outages are over": 60,
     "subscriptions: traffic": 60,
     "subscriptions: near their limit": 300,
     "jobs: next steps": 5,

@@ -57,6 +57,10 @@ def concerned(outage: Outage) -> set[int]:
     return set(Subscription.objects.filter(access__in=found).values_list("pk", flat=True))
 
 
+def said(kind: str) -> list[OutboxMessage]:
+    return list(OutboxMessage.objects.filter(kind=kind))
+
+
 def told(kind: str) -> list[int]:
     rows = OutboxMessage.objects.filter(kind=kind)
     return sorted(row.context["subscription_id"] for row in rows)
@@ -183,6 +187,30 @@ class TestActs:
         ban_customer(message.user_id, reason="abuse", actor="olga")
         message.user.refresh_from_db()
         assert outbox.render(message) is None
+
+    def test_who_heard_of_trouble_hears_that_it_is_over_once_the_panel_stayed_back(self, panel):
+        heard, late = placed(panel), placed(panel)
+        outage = away(panel, ended=None)
+        services.tell_affected(outage.pk, actor="olga")
+        jobs.run_due()
+        hour_ago = clock.now() - HOUR
+        OutboxMessage.objects.filter(context__subscription_id=heard.pk).update(sent_at=hour_ago)
+        Outage.objects.update(told_at=hour_ago)
+        assert services.tell_recovered() == 0  # it lasts
+        Outage.objects.update(ended_at=clock.now() - timedelta(minutes=1))
+        assert services.tell_recovered() == 0  # it may be away again in a moment
+        Outage.objects.update(ended_at=clock.now() - timedelta(minutes=3))
+        assert (services.tell_recovered(), services.tell_recovered()) == (1, 0)
+        jobs.run_due()
+        assert told("outage_over") == [heard.pk, late.pk]
+        shown = {row.context["subscription_id"]: outbox.render(row) for row in said("outage_over")}
+        assert "works again (Amsterdam)" in shown[heard.pk].text
+        assert shown[late.pk] is None  # what they read first told of the end
+
+    def test_who_was_told_when_all_was_over_hears_nothing_more(self, panel):
+        placed(panel)
+        services.tell_affected(away(panel).pk, actor="olga")
+        assert services.tell_recovered() == 0
 
     def test_days_are_given_once_each_whatever_is_repeated(self, panel):
         subscriptions = [placed(panel) for _ in range(3)]

@@ -60,6 +60,7 @@ class Outage(models.Model):
     alerted_at = models.DateTimeField(_("staff alerted"), null=True)
     settled_at = models.DateTimeField(_("settled by staff"), null=True)
     told_at = models.DateTimeField(_("customers told"), null=True)
+    over_told_at = models.DateTimeField(_("told that it is over"), null=True)
     credit = models.CharField(_("credit"), max_length=6, choices=Credit, default=Credit.NONE)
     credit_days = models.PositiveSmallIntegerField(_("days given"), default=0)
     credit_reason = models.CharField(_("reason"), max_length=300, blank=True)

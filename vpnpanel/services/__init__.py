@@ -20,7 +20,7 @@ from vpnpanel.services.accesses import (
     traffic_by_day,
 )
 from vpnpanel.services.near_limits import read_traffic
-from vpnpanel.services.outages import affected_by, settle_outage
+from vpnpanel.services.outages import FLAPPING, affected_by, settle_outage
 from vpnpanel.services.panels import (
     add_panel,
     change_panel,
@@ -31,6 +31,7 @@ from vpnpanel.services.panels import (
 
 __all__ = [
     "add_panel",
+    "FLAPPING",
     "affected_by",
     "change_access",
     "change_panel",
