@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('vpnpanel', '0014_grace'),
+        ("vpnpanel", "0014_grace"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='outage',
-            name='over_told_at',
-            field=models.DateTimeField(null=True, verbose_name='told that it is over'),
+            model_name="outage",
+            name="over_told_at",
+            field=models.DateTimeField(null=True, verbose_name="told that it is over"),
         ),
     ]
