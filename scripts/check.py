@@ -32,9 +32,9 @@ PRODUCTION_LIKE = {
 # Three on two cores: tests wait for stand-ins and processes as much as they compute. In the order collected,
 # because those that empty the database stand last.
 PYTEST = [str(BIN / "pytest"), "-q", "-n", "3", "--dist", "load", "-m", "not proof"]
-# Once is enough for what meets no server, and for the pages of the admin, whose queries PostgreSQL takes less
-# lightly than SQLite does.
-ON_SQLITE = ["--ignore=tests/backoffice"]
+# Once is enough for what meets no server; for the pages of the admin, whose queries PostgreSQL takes less
+# lightly than SQLite does; and for the small storms, which `make proof` lets pass over both.
+ON_SQLITE = ["--ignore=tests/backoffice", "--ignore=tests/proof"]
 ON_SERVERS = ["--only-with-servers", "--ignore=tests/sandbox", "--ignore=tests/ops"]
 
 
