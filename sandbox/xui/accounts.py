@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.xui.links import link
+from sandbox.xui.links import links_on
 from sandbox.xui.panel import XuiPanel
 from sandbox.xui.state import Client, Inbound
 from sandbox.xui.subscription import PATH
@@ -42,7 +42,7 @@ def account(panel: XuiPanel, email: str, places: list[Place]) -> dict[str, Any]:
         "online_at": row.last_online / 1000 if row is not None and row.last_online else None,
         "created_at": created / 1000 if created else None,
         "note": fields.get("comment") or None,
-        "links": [link(panel, inbound, client, host) for inbound, client in places],
+        "links": [each for inbound, client in places for each in links_on(panel, inbound, client, host)],
         "subscription_url": f"{PATH}{fields.get('subId')}" if places else None,
         "sub_id": fields.get("subId"),
         "can_connect": bool(panel.lets_in(email)),

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from sandbox.xui.answers import parsed, whole_number
 from sandbox.xui.errors import OBTAIN, TRAFFICS, Crash, Failure, Missing
-from sandbox.xui.links import links_of
+from sandbox.xui.links import links_on
 from sandbox.xui.panel import Door, XuiPanel, read_client
 from sandbox.xui.records import Records
 from sandbox.xui.routes import Reply, Route
@@ -104,13 +104,16 @@ class ClientsDoor(RecordDoor):
         raise Missing(TRAFFICS)
 
     async def links(self, request: web.Request, email: str) -> Reply:
+        """Give the links by name, as up to 3.7.0: without the hosts, which those by subscription have."""
         self.records.record(email, OBTAIN)
-        return Reply(obj=links_of(self.panel, email, host_of(request)))
+        places, host = self.state.places_of(email), host_of(request)
+        found = (links_on(self.panel, *place, host, with_hosts=False) for place in places)
+        return Reply(obj=[link for links in found for link in links])
 
     async def sub_links(self, request: web.Request, sub_id: str) -> Reply:
-        records = self.state.records.values()
-        emails = [record.fields["email"] for record in records if record.fields["subId"] == sub_id]
-        return Reply(obj=[link for email in emails for link in links_of(self.panel, email, host_of(request))])
+        placed = [place for place in self.state.placed() if place[1].get("subId") == sub_id]
+        found = (links_on(self.panel, *place, host_of(request)) for place in placed if place[0].enable)
+        return Reply(obj=[link for links in found for link in links])
 
     async def reset(self, request: web.Request, email: str) -> Reply:
         await self.records.reset(email)

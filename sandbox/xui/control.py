@@ -16,6 +16,7 @@ from sandbox.control import bad_request, json_body
 from sandbox.xui.accounts import account, accounts
 from sandbox.xui.errors import Failure
 from sandbox.xui.gate import Gate
+from sandbox.xui.links import entries, in_front
 from sandbox.xui.page import clients_page
 from sandbox.xui.panel import VISION, XuiPanel
 from sandbox.xui.poll import poll, poll_if_due
@@ -160,7 +161,9 @@ class PanelControl:
         poll_if_due(self.panel)
         secret, port = secret_of(link)
         for inbound in self.panel.state.inbounds.values():
-            if self.panel.state.core_started and port in (None, inbound.port):
+            places = entries(self.panel, in_front(self.panel, inbound), "")
+            ports = {None, inbound.port, *(entry.port for entry in places)}
+            if self.panel.state.core_started and port in ports:
                 for email, known in self.panel.state.core.get(inbound.id, {}).items():
                     if secret and secret == known:
                         return web.json_response({"connects": True, "username": email})

@@ -7,29 +7,100 @@ import hashlib
 import json
 import random
 import string
+from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from sandbox.xui.panel import XuiPanel
 from sandbox.xui.state import Client, Inbound
+from sandbox.xui.versions import CLIENTS
 
 
-def links_of(panel: XuiPanel, email: str, host: str) -> list[str]:
-    """Give the links of a client on all its inbounds; `host` stands in where nothing else is set."""
-    places = panel.state.places_of(email)
-    return [link(panel, inbound, client, host) for inbound, client in places if inbound.enable]
+def links_on(
+    panel: XuiPanel, inbound: Inbound, client: Client, host: str, *, with_hosts: bool = True
+) -> list[str]:
+    """Give a client's links through one inbound; `host` stands in where nothing else is set."""
+    shown = in_front(panel, inbound)
+    places = entries(panel, shown, host, with_hosts=with_hosts)
+    return [link(panel, shown, client, entry) for entry in places]
 
 
-def link(panel: XuiPanel, inbound: Inbound, client: Client, host: str) -> str:
-    address = f"{inbound.listen or panel.state.public_host or host}:{inbound.port}"
-    remark = f"{inbound.remark}-{client.get('email', '')}"
+def entries(panel: XuiPanel, shown: Inbound, host: str, *, with_hosts: bool = True) -> list[Entry]:
+    """Give where an inbound's links lead: to each of its hosts or of its external proxies, else to itself."""
+    own_host = shown.listen or panel.state.public_host or host
+    hosts = [each for each in shown.hosts if not each.get("isDisabled")]
+    if hosts and with_hosts and panel.since(3, 4, 0):
+        return [Entry.of_host(each, own_host, shown.port) for each in hosts]
+    proxies = shown.stream.get("externalProxy") or []
+    return [Entry.of_proxy(each) for each in proxies] or [Entry(own_host, shown.port)]
+
+
+def in_front(panel: XuiPanel, inbound: Inbound) -> Inbound:
+    """Give the inbound as it shows to the world: one that only its own machine reaches, behind its master."""
+    master = panel.state.inbounds.get(inbound.master)
+    if master is None or not inbound.listen.startswith(("127.", "@", "/")) or not panel.since(*CLIENTS):
+        return inbound
+    taken = ("security", "tlsSettings", "realitySettings", "externalProxy")
+    own = {name: value for name, value in inbound.stream.items() if name not in taken[:3]}
+    stream = own | {name: master.stream[name] for name in taken if name in master.stream}
+    return replace(inbound, stream=stream, listen=master.listen, port=master.port)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where one link leads, and what it says otherwise than its inbound. `tls`: fields of links over TLS."""
+
+    host: str
+    port: int
+    remark: str = ""
+    security: str = "same"
+    tls: dict[str, str] = field(default_factory=dict)
+    over_reality: bool = False
+    transport: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_proxy(cls, row: dict[str, Any]) -> Entry:
+        return cls(row["dest"], row["port"], row.get("remark", ""), row.get("forceTls", "same"), tls_of(row))
+
+    @classmethod
+    def of_host(cls, row: dict[str, Any], host: str, port: int) -> Entry:
+        """Where it leaves address and port empty, the inbound's own hold."""
+        security = row.get("security") if row.get("security") in ("tls", "none") else "same"
+        transport = {"host": row.get("hostHeader", ""), "path": row.get("path", "")}
+        place = row.get("address") or host, row.get("port") or port
+        return cls(*place, row.get("remark", ""), security or "same", tls_of(row), True, transport)
+
+    def applied(self, query: dict[str, str]) -> dict[str, str]:
+        security = query.get("security", "none") if self.security == "same" else self.security
+        said = query | ({"security": security} if "security" in query else {})
+        if self.security == "none":
+            said = {name: value for name, value in said.items() if name not in ("alpn", "sni", "fp", "pcs")}
+        if security == "tls" or (security == "reality" and self.over_reality):
+            said |= self.tls
+        return said | {name: value for name, value in self.transport.items() if value and name in said}
+
+
+def tls_of(row: dict[str, Any]) -> dict[str, str]:
+    said = {
+        "sni": row.get("sni", ""),
+        "fp": row.get("fingerprint", ""),
+        "alpn": ",".join(row.get("alpn", [])),
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def link(panel: XuiPanel, inbound: Inbound, client: Client, entry: Entry) -> str:
+    address = f"{entry.host}:{entry.port}"
+    remark = "-".join(part for part in (inbound.remark, entry.remark, client.get("email", "")) if part)
     if inbound.protocol == "shadowsocks":
         return shadowsocks_link(inbound, client, address, remark)
-    query = transport(panel, inbound, client)
+    query = entry.applied(transport(panel, inbound, client))
     if inbound.protocol == "vmess":
         return vmess_link(client, address, remark, query)
+    scheme = "hysteria2" if inbound.protocol == "hysteria" else inbound.protocol
     secret = quote(str(client.get(inbound.secret_field) or ""), safe="")
-    sorted_query = urlencode(sorted(query.items()), quote_via=quote)
-    return f"{inbound.protocol}://{secret}@{address}?{sorted_query}#{quote(remark)}"
+    sorted_query = urlencode(sorted(query.items()))
+    return f"{scheme}://{secret}@{address}?{sorted_query}#{quote(remark)}"
 
 
 def transport(panel: XuiPanel, inbound: Inbound, client: Client) -> dict[str, str]:

@@ -14,7 +14,11 @@ KEY_FIELDS = {"trojan": "password", "shadowsocks": "email", "hysteria": "auth"}
 
 @dataclass(slots=True)
 class Inbound:
-    """One entrance. `clients` is the list in its settings, replaced whole with every change."""
+    """One entrance. `clients` is the list in its settings, replaced whole with every change.
+
+    `hosts` are the places its links lead to instead, and `master` the inbound it falls back from: neither is
+    shown with the inbounds.
+    """
 
     id: int
     remark: str
@@ -26,6 +30,8 @@ class Inbound:
     listen: str = ""
     enable: bool = True
     clients: list[Client] = field(default_factory=list)
+    hosts: list[dict[str, Any]] = field(default_factory=list)
+    master: int = 0
 
     @property
     def key_field(self) -> str:

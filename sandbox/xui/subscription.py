@@ -7,7 +7,7 @@ import base64
 from aiohttp import web
 
 from sandbox.xui.clients_api import host_of
-from sandbox.xui.links import link
+from sandbox.xui.links import links_on
 from sandbox.xui.panel import XuiPanel
 from sandbox.xui.state import Client, Row
 from sandbox.xui.versions import CLIENTS
@@ -23,7 +23,8 @@ def subscription(panel: XuiPanel, sub_id: str, request: web.Request) -> web.Resp
     if not places:
         known = panel.since(*CLIENTS)
         return web.Response(status=404 if known else 400, text="" if known else "Error!")
-    links = [link(panel, inbound, client, host_of(request)) for inbound, client in places]
+    host = host_of(request)
+    links = [each for inbound, client in places for each in links_on(panel, inbound, client, host)]
     headers = {"Subscription-Userinfo": userinfo(panel, [client for _, client in places])}
     headers |= {"Profile-Update-Interval": "12"}
     text = base64.b64encode("".join(f"{each}\n" for each in links).encode()).decode()

@@ -164,7 +164,7 @@ def apps(tmp_path_factory):
     ]  # fmt: skip
     sold = [read_inbound(row) for row in rows]
     made = [(inbound, client) for inbound, _, client in wanted_clients(Family("somebody"), DESIRED, sold)]
-    writer = LinkWriter(f"http://{HERE}:2053", lambda inbound: HERE)
+    writer = LinkWriter(f"http://{HERE}:2053", HERE)
     links = [link for inbound, client in made for link in writer.links(inbound, client)]
     reading = Reading(State.ACTIVE, (Source("", tuple(links)),), 0, 0, 0)
     fetched = json.loads(body(Wanted(Format.XRAY), reading, "en").text)

@@ -143,6 +143,30 @@ def test_links_name_the_keys_of_the_inbound(modern):
     assert not any(modern.world.connects(link) for link in links)
 
 
+def test_links_by_subscription_lead_to_the_hosts_and_those_by_name_do_not(modern):
+    stream = {"network": "ws", "security": "none", "wsSettings": {"path": "/a", "host": ""}}
+    hosts = [{"address": "edge.example.com", "port": 2053, "path": "/b"}, {"port": 9, "isDisabled": True}]
+    proxies = [{"dest": "p.example.com", "port": 80, "forceTls": "same"}]
+    plain = {"remark": "", "protocol": "vless", "settings": {}, "stream": stream}
+    modern.world.set(
+        inbounds=[
+            plain | {"id": 1, "port": 443, "hosts": hosts},
+            plain | {"id": 2, "port": 444, "listen": "@ws", "master": 1},
+            plain | {"id": 3, "port": 445, "stream": stream | {"externalProxy": proxies}},
+        ]
+    )
+    modern.create(1, 2, 3, email="anna")
+    own = modern.world.set()["public_host"]
+    by_name = modern.obj("GET", "panel/api/clients/links/anna")
+    by_subscription = modern.obj("GET", f"panel/api/clients/subLinks/{client('anna')['subId']}")
+    assert [link.partition("@")[2].partition("?")[0] for link in by_name] == [
+        f"{own}:443", f"{own}:443", "p.example.com:80"
+    ]  # fmt: skip
+    assert by_subscription[0].partition("@")[2].startswith("edge.example.com:2053?host=&path=%2Fb&")
+    assert by_subscription[1:] == by_name[1:]
+    assert all(modern.world.connects(link) for link in (*by_name, *by_subscription))
+
+
 def test_pages_hold_at_most_200_and_no_keys(modern):
     modern.world.strangers(205)
     page = modern.obj("GET", "panel/api/clients/list/paged?pageSize=500&page=1")

@@ -28,7 +28,8 @@ from vpnpanel.drivers.xui.api import XuiApi, segment
 from vpnpanel.drivers.xui.envelope import NameTaken, RouteMissing, may_try_again
 from vpnpanel.drivers.xui.inbounds import Client, Inbound, read_inbounds, to_sell
 from vpnpanel.drivers.xui.known import Known
-from vpnpanel.drivers.xui.links import LinkWriter, places_of
+from vpnpanel.drivers.xui.learnt import learn
+from vpnpanel.drivers.xui.links import LinkWriter
 from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelError, PanelRefused
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,10 @@ class Record:
     client: Client
     inbound_ids: frozenset[int]
     row: Row | None = None
+
+    @property
+    def is_enabled(self) -> bool:
+        return bool(self.client.get("enable"))
 
 
 @dataclass(frozen=True)
@@ -128,8 +133,6 @@ class ClientsDialect:
         except RouteMissing:
             rows = None
         records = _records_of(rows, inbounds) if isinstance(rows, list) else _records_in(inbounds)
-        if sample := self._fullest(records, inbounds):
-            self._learn_hosts(sample, inbounds)
         return self._show_all(records, inbounds)
 
     def numbers(self) -> tuple[int, int]:
@@ -192,9 +195,6 @@ class ClientsDialect:
             calls.append(Call(f"{ROOT}/{segment(name)}/detach", {"inboundIds": surplus}))
         return calls
 
-    def _host(self, inbound: Inbound) -> str:
-        return self._address.public_host or self._known.hosts.get((inbound.protocol, inbound.port), "")
-
     def _surplus(self, record: Record, sold_ids: Iterable[int]) -> frozenset[int]:
         """Inbounds it should not stand on; where staff chose none, one that is switched off is no mistake."""
         return record.inbound_ids.difference(sold_ids) if self._address.inbounds else frozenset()
@@ -223,30 +223,46 @@ class ClientsDialect:
         return None
 
     def _show_one(self, name: str, record: Record) -> Observed:
-        inbounds = self._known.inbounds(self.inbounds)
-        self._learn_hosts(name, inbounds)
-        (shown,) = self._show_all({name: record}, inbounds)
+        (shown,) = self._show_all({name: record}, self._known.inbounds(self.inbounds))
         return shown
-
-    def _fullest(self, records: Mapping[str, Record], inbounds: list[Inbound]) -> str:
-        """Return somebody who stands on as many of our inbounds as anybody."""
-        sold_ids = self._known.sold_ids(inbounds) or frozenset()
-        return max(records, key=lambda email: len(records[email].inbound_ids & sold_ids), default="")
-
-    def _learn_hosts(self, email: str, inbounds: list[Inbound]) -> None:
-        """Have the panel say once in a while where its own links lead: only its settings may know that."""
-        if self._address.public_host or not self._known.wants_hosts(inbounds):
-            return
-        try:
-            links = self._api.get(f"{ROOT}/links/{segment(email)}")
-        except PanelError:
-            return
-        self._known.learn_hosts(inbounds, places_of(links or ()))
 
     def _show_all(self, records: Mapping[str, Record], inbounds: list[Inbound]) -> list[Observed]:
         sold_ids = self._known.sold_ids(inbounds)
-        writer = LinkWriter(self._address.base_url, self._host)
+        self._learn_ways(records, inbounds, sold_ids)
+        writer = LinkWriter(self._address.base_url, self._address.public_host, self._known.ways)
         return [self._show(name, record, inbounds, sold_ids, writer) for name, record in records.items()]
+
+    def _learn_ways(
+        self, records: Mapping[str, Record], inbounds: list[Inbound], sold_ids: frozenset[int] | None
+    ) -> None:
+        """Have the panel show once in a while its own links of somebody who stands on the inbounds we sell.
+
+        As a rule there is one who stands on them all.
+        """
+        sold = [each for each in inbounds if sold_ids is None or each.id in sold_ids]
+        for inbound in sold:
+            if not (inbound.is_enabled and self._known.wants_ways(inbound)):
+                continue
+            there = [each for each in records.values() if inbound.id in each.inbound_ids]
+            if not there:
+                continue
+            sample = max(there, key=lambda each: (_breadth(each, sold), each.is_enabled))
+            try:
+                links = self._links(sample)
+            except PanelError:
+                return
+            stands_on = [each for each in inbounds if each.id in sample.inbound_ids]
+            self._known.learn_ways(learn(links, sample.client, stands_on, inbounds))
+
+    def _links(self, record: Record) -> list[Any]:
+        """Return the panel's own links of a client, by its subscription: by name they are without hosts."""
+        sub_id, name = str(record.client.get("subId") or ""), str(record.client["email"])
+        path = f"subLinks/{segment(sub_id)}" if sub_id else f"links/{segment(name)}"
+        try:
+            links = self._api.get(f"{ROOT}/{path}")
+        except RouteMissing:
+            return []
+        return links if isinstance(links, list) else []
 
     def _show(
         self,
@@ -269,6 +285,11 @@ class ClientsDialect:
             entrances=tuple((each.protocol, each.tag) for each in stands_on),
         )
         return observe(name, [part], is_whole=is_whole)
+
+
+def _breadth(record: Record, sold: Iterable[Inbound]) -> int:
+    """Return on how many of the inbounds somebody stands."""
+    return sum(each.id in record.inbound_ids for each in sold)
 
 
 def _keys(credentials: Credentials | None, sold: list[Inbound]) -> Client:

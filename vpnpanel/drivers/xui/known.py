@@ -1,4 +1,4 @@
-"""What this process knows of panels without asking: their dialect, and their inbounds for a while."""
+"""What this process knows of panels without asking: their dialect, and for a while inbounds and ways in."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -7,10 +7,11 @@ from typing import Any
 
 from vpnpanel.drivers.base import PanelAddress
 from vpnpanel.drivers.xui.inbounds import Inbound, to_sell
+from vpnpanel.drivers.xui.links import Way
 from vpnpanel.errors import PanelRefused
 
 INBOUNDS_SECONDS = 120
-HOSTS_SECONDS = 3600
+WAYS_SECONDS = 3600
 # A legacy panel tells the number of its clients only with the whole list, too much for every probe.
 COUNT_SECONDS = 300
 
@@ -26,36 +27,37 @@ class Known:
     has_old_status: bool = False
     accounts: int | None = None
     accounts_at: float = 0.0
-    # Where the panel's own links lead, by protocol and port.
-    hosts: dict[tuple[str, int], str] = field(default_factory=dict)
-    hosts_at: float | None = None
+    # The ways in that the panel's own links showed, by inbound; none where they did not tell.
+    ways: dict[int, tuple[Way, ...]] = field(default_factory=dict)
+    _ways_at: dict[int, float] = field(default_factory=dict)
     _inbounds: list[Inbound] = field(default_factory=list)
-    _inbounds_at: float = 0.0
+    _inbounds_at: float | None = None
 
     def remember(self, inbounds: Iterable[Inbound]) -> None:
-        """Keep the inbounds themselves, not who stands on them."""
-        self._inbounds = [_bare(each) for each in inbounds]
-        self._inbounds_at = time.monotonic()
+        """Keep the inbounds themselves, not who stands on them. Other ones may have other ways in."""
+        fresh = [_bare(each) for each in inbounds]
+        if fresh != self._inbounds:
+            self.ways, self._ways_at = {}, {}
+        self._inbounds, self._inbounds_at = fresh, time.monotonic()
 
     def inbounds(self, read: Callable[[], Any]) -> list[Inbound]:
         """Return the inbounds, read anew where we know none or too old ones. `read` remembers."""
-        if not self._inbounds or time.monotonic() - self._inbounds_at > INBOUNDS_SECONDS:
+        if self._inbounds_at is None or time.monotonic() - self._inbounds_at > INBOUNDS_SECONDS:
             read()
         return self._inbounds
 
     def forget_inbounds(self) -> None:
-        self._inbounds = []
+        self._inbounds_at = None
 
-    def wants_hosts(self, inbounds: Iterable[Inbound]) -> bool:
-        """Tell whether the panel should be asked where its links lead."""
-        if self.hosts_at is None or time.monotonic() - self.hosts_at > HOSTS_SECONDS:
-            return True
-        return any((each.protocol, each.port) not in self.hosts for each in inbounds if each.is_enabled)
+    def wants_ways(self, inbound: Inbound) -> bool:
+        """Tell whether the panel should be asked which ways lead in through an inbound."""
+        at = self._ways_at.get(inbound.id)
+        return at is None or time.monotonic() - at > WAYS_SECONDS
 
-    def learn_hosts(self, inbounds: Iterable[Inbound], places: Mapping[tuple[str, int], str]) -> None:
-        """Keep where links lead; an inbound that had none is not asked about again for a while."""
-        self.hosts |= {(each.protocol, each.port): "" for each in inbounds} | dict(places)
-        self.hosts_at = time.monotonic()
+    def learn_ways(self, ways: Mapping[int, tuple[Way, ...]]) -> None:
+        """Keep them; an inbound that showed none is not asked about again for a while either."""
+        self.ways |= ways
+        self._ways_at |= dict.fromkeys(ways, time.monotonic())
 
     @property
     def wants_count(self) -> bool:

@@ -228,7 +228,7 @@ class LegacyDialect:
 
     def _show_all(self, accounts: Iterable[Family], inbounds: list[Inbound]) -> list[Observed]:
         sold_ids = self._known.sold_ids(inbounds)
-        writer = LinkWriter(self._address.base_url, lambda inbound: self._address.public_host)
+        writer = LinkWriter(self._address.base_url, self._address.public_host)
         return [families.observe_family(family, sold_ids, writer) for family in accounts]
 
 

@@ -10,8 +10,8 @@ import ipaddress
 import json
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -20,7 +20,8 @@ from vpnpanel.drivers.xui.inbounds import Client, Inbound
 
 log = logging.getLogger(__name__)
 
-Fields = dict[str, str]
+# Values are texts, but in links of VMess.
+Fields = dict[str, Any]
 SCHEMES = {"vless": "vless", "vmess": "vmess", "trojan": "trojan", "shadowsocks": "ss"}
 SPIDER_LENGTH = 15
 # Stands for what differs from client to client in a text that is made once for all of them.
@@ -31,40 +32,46 @@ XHTTP_ELSEWHERE = frozenset(
      "noSSEHeader"}
 )  # fmt: skip
 XHTTP_USUAL = {"xPaddingBytes": "100-1000", "scMaxEachPostBytes": "1000000", "scMinPostsIntervalMs": "30"}
+VMESS_ALWAYS = {"type": "none", "tls": "none", "path": "", "host": ""}
+VMESS_ORDER = ("sni", "fp", "alpn", "ech", "pcs", "vcn", "extra")
 SAMPLE = {"id": str(uuid.UUID(int=0, version=4)), "password": "sample", "email": "sample"}
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where one link leads. `security` is empty where the inbound's own holds."""
+class Way:
+    """One way in through an inbound: what the links of all its clients have in common.
+
+    `fields` are named as in the link; `seed`: of the path made up for REALITY. `is_fixed`: the host is one an
+    inbound itself names for an external proxy, whatever staff say of the panel's.
+    """
 
     host: str
     port: int
-    remark: str
-    security: str = ""
+    name: str
+    fields: Fields = field(repr=False)
+    seed: str = ""
+    is_fixed: bool = False
 
 
 @dataclass(frozen=True)
-class Way:
-    """One way in: what the links of all clients have in common. `seed`: of the path made up for REALITY."""
+class Form:
+    """A way's link, but for what is the client's own."""
 
     inbound: Inbound
-    place: Place
+    way: Way
     tail: str
-    seed: str
-    fields: Fields
 
     def link(self, client: Client) -> str:
         """Return a client's link; empty if the client has no key for it."""
-        if self.inbound.protocol == "vmess":
-            return _vmess(self, client)
-        user = _user(self.inbound, client)
+        user = user_of(self.inbound, client)
         if not user:
             return ""
+        if self.inbound.protocol == "vmess":
+            return _vmess(self, user, client)
         tail = self.tail
         if SPIDER in tail:
             whose = client.get("subId") or client.get("email") or ""
-            digest = hashlib.sha256(f"{self.seed}|{whose}".encode()).hexdigest()
+            digest = hashlib.sha256(f"{self.way.seed}|{whose}".encode()).hexdigest()
             tail = tail.replace(SPIDER, digest[:SPIDER_LENGTH])
         return f"{SCHEMES[self.inbound.protocol]}://{user}{tail}"
 
@@ -73,12 +80,14 @@ class Way:
 class LinkWriter:
     """Writes links of one panel's clients; what is alike for all of an inbound is made and judged once.
 
-    `public_host` is where staff, or the panel itself, say that customers of an inbound connect to.
+    `public_host` is where staff say that customers connect to, `learnt` the ways by the numbers of their
+    inbounds where the panel's own links told them; the others are built from the inbound.
     """
 
     panel_url: str
-    public_host: Callable[[Inbound], str]
-    _ways: dict[tuple[int, str], list[Way]] = field(default_factory=dict)
+    public_host: str = ""
+    learnt: Mapping[int, Sequence[Way]] = field(default_factory=dict)
+    _forms: dict[tuple[int, str], list[Form]] = field(default_factory=dict)
 
     def links(self, inbound: Inbound, client: Client) -> list[str]:
         """Return the client's links through the inbound that an app can use."""
@@ -86,37 +95,51 @@ class LinkWriter:
             return []
         flow = str(client.get("flow") or "") if inbound.carries_flow else ""
         key = (inbound.id, flow)
-        if key not in self._ways:
-            self._ways[key] = [way for way in self._all_ways(inbound, flow) if self._is_usable(way)]
-        links = (way.link(client) for way in self._ways[key])
+        if key not in self._forms:
+            made = [_form(inbound, way, flow) for way in self._ways(inbound)]
+            alike = {form.link(SAMPLE): form for form in made}
+            self._forms[key] = [form for link, form in alike.items() if self._is_usable(link, inbound)]
+        links = (form.link(client) for form in self._forms[key])
         return [link for link in links if link]
 
-    def _all_ways(self, inbound: Inbound, flow: str) -> Iterator[Way]:
-        for place in _places(inbound, self.public_host(inbound), self.panel_url):
-            yield _way(inbound, place, flow)
+    def _ways(self, inbound: Inbound) -> Iterable[Way]:
+        learnt = self.learnt.get(inbound.id)
+        if not learnt:
+            return built_ways(inbound, self.public_host, self.panel_url)
+        if not self.public_host:
+            return learnt
+        return [way if way.is_fixed else replace(way, host=self.public_host) for way in learnt]
 
-    def _is_usable(self, way: Way) -> bool:
+    def _is_usable(self, link: str, inbound: Inbound) -> bool:
         """Judge by the link that somebody with sound keys would get."""
-        reason = flaw(way.link(SAMPLE), urlsplit(self.panel_url).hostname or "")
+        reason = flaw(link, urlsplit(self.panel_url).hostname or "")
         if reason is not None:
-            log.warning(
-                "links of inbound %s of %s are not usable: %s", way.inbound.tag, self.panel_url, reason
-            )
+            log.warning("links of inbound %s of %s are not usable: %s", inbound.tag, self.panel_url, reason)
         return reason is None
 
 
-def _way(inbound: Inbound, place: Place, flow: str) -> Way:
-    fields = _fields(inbound, place)
-    if inbound.protocol == "vless":
-        fields |= {"encryption": str(inbound.settings.get("encryption") or "")}
-        fields |= {"flow": flow if fields["security"] != "none" else ""}
-    elif inbound.protocol == "shadowsocks" and fields["security"] == "none":
-        fields["security"] = ""  # it has its own
-    fields = {name: value for name, value in fields.items() if value}
-    host = f"[{place.host}]" if ":" in place.host and not place.host.startswith("[") else place.host
-    query = urlencode(sorted(fields.items()), quote_via=quote, safe="")
-    tail = f"@{host}:{place.port}?{query}#{quote(place.remark, safe='')}"
-    return Way(inbound, place, tail, seed=_spider_seed(inbound), fields=fields)
+def built_ways(inbound: Inbound, public_host: str, panel_url: str) -> Iterator[Way]:
+    """Yield the ways in as far as the inbound itself tells them."""
+    host = host_of(inbound, public_host, panel_url)
+    for proxy in proxies_of(inbound) or [{}]:
+        said = str(proxy.get("forceTls") or "same")
+        yield Way(
+            host=str(proxy.get("dest") or host),
+            port=int(proxy.get("port") or inbound.port),
+            name=name_of(inbound, proxy),
+            fields=fields_of(inbound, inbound.security if said == "same" else said),
+            seed=spider_seed(inbound),
+        )
+
+
+def _form(inbound: Inbound, way: Way, flow: str) -> Form:
+    fields = way.fields
+    if inbound.protocol == "vless" and fields.get("security", "none") != "none":
+        fields = fields | {"flow": flow}
+    host = f"[{way.host}]" if ":" in way.host and not way.host.startswith("[") else way.host
+    said = sorted((name, value) for name, value in fields.items() if value)
+    query = urlencode(said, quote_via=quote, safe="")
+    return Form(inbound, way, f"@{host}:{way.port}?{query}#{quote(way.name, safe='')}")
 
 
 def host_of(inbound: Inbound, public_host: str, panel_url: str) -> str:
@@ -130,25 +153,6 @@ def host_of(inbound: Inbound, public_host: str, panel_url: str) -> str:
     return urlsplit(panel_url).hostname or ""
 
 
-def places_of(links: Iterable[object]) -> dict[tuple[str, int], str]:
-    """Return the host of each link by its inbound's protocol and port; what cannot be read is left out."""
-    found: dict[tuple[str, int], str] = {}
-    for link in links:
-        scheme, _, rest = str(link).partition("://")
-        protocol = {"ss": "shadowsocks"}.get(scheme, scheme)
-        try:
-            if scheme == "vmess":
-                shown = json.loads(base64.b64decode(rest))
-                host, port = str(shown["add"]), int(shown["port"])
-            else:
-                parts = urlsplit(str(link))
-                host, port = parts.hostname or "", parts.port or 0
-        except (KeyError, TypeError, ValueError):
-            continue
-        found.setdefault((protocol, port), host)
-    return found
-
-
 def _is_concrete(listen: str) -> bool:
     if not listen or listen.startswith(("/", "@")):  # a socket file
         return False
@@ -159,35 +163,28 @@ def _is_concrete(listen: str) -> bool:
     return not (address.is_unspecified or address.is_loopback)
 
 
-def _places(inbound: Inbound, public_host: str, panel_url: str) -> Iterator[Place]:
+def proxies_of(inbound: Inbound) -> list[dict[str, Any]]:
+    """Return the places in front of an inbound that it names itself."""
     proxies = inbound.stream.get("externalProxy")
-    proxies = [each for each in proxies if isinstance(each, dict)] if isinstance(proxies, list) else []
-    name = inbound.remark or inbound.tag
-    for proxy in proxies:
-        said = str(proxy.get("forceTls") or "same")
-        yield Place(
-            host=str(proxy.get("dest") or host_of(inbound, public_host, panel_url)),
-            port=int(proxy.get("port") or inbound.port),
-            remark=f"{name} {proxy.get('remark') or ''}".strip(),
-            security="" if said == "same" else said,
-        )
-    if not proxies:
-        yield Place(host_of(inbound, public_host, panel_url), inbound.port, name)
+    return [each for each in proxies if isinstance(each, dict)] if isinstance(proxies, list) else []
 
 
-def _user(inbound: Inbound, client: Client) -> str:
-    """Return what stands before the host of a link; empty if the client lacks it."""
+def name_of(inbound: Inbound, proxy: Mapping[str, Any]) -> str:
+    return f"{inbound.remark or inbound.tag} {proxy.get('remark') or ''}".strip()
+
+
+def user_of(inbound: Inbound, client: Client) -> str:
+    """Return what stands before the host of a link, its holder's key; empty if the client lacks it."""
     match inbound.protocol:
-        case "vless":
+        case "vless" | "vmess":
             return _uuid(client)
         case "trojan":
             return quote(str(client.get("password") or ""), safe="")
     key = str(client.get("password") or "")
     if not key:
         return ""
-    if (
-        inbound.key_bytes
-    ):  # SIP022: the ciphers of 2022 stand in plain, with the server's key before one's own
+    if inbound.key_bytes:
+        # SIP022: the ciphers of 2022 stand in plain, with the server's key before one's own.
         parts = [inbound.cipher, str(inbound.settings.get("password") or ""), key]
         return ":".join(quote(part, safe="") for part in parts)
     return base64.urlsafe_b64encode(f"{inbound.cipher}:{key}".encode()).decode().rstrip("=")
@@ -201,39 +198,55 @@ def _uuid(client: Client) -> str:
     return str(client["id"])
 
 
-def _vmess(way: Way, client: Client) -> str:
-    place, fields = way.place, way.fields
+def _vmess(form: Form, user: str, client: Client) -> str:
+    way, fields = form.way, form.way.fields
     shown = {
         "v": "2",
-        "ps": place.remark,
-        "add": place.host,
-        "port": place.port,
-        "id": _uuid(client),
+        "ps": way.name,
+        "add": way.host,
+        "port": way.port,
+        "id": user,
         "aid": 0,
         "scy": str(client.get("security") or "auto"),
-        "net": way.inbound.network,
-        "type": fields.get("headerType") or fields.get("mode") or "none",
-        "tls": fields["security"],
-        "path": fields.get("path") or fields.get("serviceName") or fields.get("seed") or "",
-        "host": fields.get("host") or fields.get("authority") or "",
+        "net": form.inbound.network,
     }
-    named = ("sni", "fp", "alpn", "ech", "pcs", "vcn", "extra")
-    shown |= {name: fields[name] for name in named if name in fields}
-    return "vmess://" + base64.b64encode(json.dumps(shown).encode()).decode() if shown["id"] else ""
+    shown |= {name: fields.get(name, value) for name, value in VMESS_ALWAYS.items()}
+    shown |= {name: fields[name] for name in VMESS_ORDER if name in fields}
+    shown |= dict(sorted(fields.items()))
+    return "vmess://" + base64.b64encode(json.dumps(shown).encode()).decode()
 
 
-def _fields(inbound: Inbound, place: Place) -> Fields:
-    """Return the link's fields for transport and security."""
-    security = place.security or inbound.security
+def fields_of(inbound: Inbound, security: str) -> Fields:
+    """Return the fields of the inbound's links, were this its security; values may be empty."""
     fields = {"type": inbound.network, **_transport(inbound.network, inbound.stream)}
     if security == "reality":
-        fields |= _reality(_part(inbound.stream, "realitySettings"))
+        fields |= reality_of(inbound)
     elif security == "tls":
         fields |= _tls(_part(inbound.stream, "tlsSettings"))
-    return fields | {"security": security}
+    fields["security"] = security
+    match inbound.protocol:
+        case "vless":
+            fields["encryption"] = str(inbound.settings.get("encryption") or "")
+        case "shadowsocks" if security == "none":
+            fields["security"] = ""  # it has its own
+        case "vmess":
+            return _in_vmess(fields)
+    return fields
 
 
-def _spider_seed(inbound: Inbound) -> str:
+def _in_vmess(fields: Fields) -> Fields:
+    """Return the fields under the names they have in links of VMess."""
+    shown = {
+        "type": fields.get("headerType") or fields.get("mode") or "none",
+        "tls": fields["security"],
+        "path": fields.get("path") or fields.get("serviceName") or fields.get("seed"),
+        "host": fields.get("host") or fields.get("authority"),
+    }
+    shown |= {name: fields[name] for name in VMESS_ORDER if name in fields}
+    return {name: value for name, value in shown.items() if value}
+
+
+def spider_seed(inbound: Inbound) -> str:
     return _text(_part(_part(inbound.stream, "realitySettings"), "settings"), "spiderX")
 
 
@@ -293,7 +306,9 @@ def _tls(own: Mapping[str, Any]) -> Fields:
     }
 
 
-def _reality(own: Mapping[str, Any]) -> Fields:
+def reality_of(inbound: Inbound) -> Fields:
+    """Return the fields of the inbound's REALITY, the first of each list it has."""
+    own = _part(inbound.stream, "realitySettings")
     settings = _part(own, "settings")
     return {
         "pbk": _text(settings, "publicKey"),
