@@ -29,6 +29,8 @@ SETTINGS = (
     *("session_minutes", "write_ms", "poll_seconds", "core_started", "node_offline"),
 )
 MOST_STRANGERS = 100_000
+# Of clients made in one go, the newest so many are shown in the answer.
+SHOWN = 100
 
 
 class PanelControl:
@@ -78,26 +80,41 @@ class PanelControl:
         "username" stands for "email"; "used_traffic" in bytes; what a core needs and is not given is made up.
         """
         wish = await json_body(request)
+        wishes = [dict(each) for each in (wish if isinstance(wish, list) else [wish])]
         try:
-            made = [self.make(dict(each)) for each in (wish if isinstance(wish, list) else [wish])]
+            made = self.make(wishes)
         except (Failure, ValueError, TypeError) as error:
             raise bad_request(str(error)) from error
-        shown = [account(self.panel, email, self.panel.state.places_of(email)) for email in made]
+        shown = [account(self.panel, email, self.panel.state.places_of(email)) for email in made[-SHOWN:]]
         return web.json_response(shown)
 
-    def make(self, wish: Client) -> str:
+    def make(self, wishes: list[Client]) -> list[str]:
+        """Make the clients, thousands in one go; return their names. Raises ValueError for a taken name."""
+        taken = {str(client.get("email", "")).lower() for _, client in self.panel.state.placed()}
+        used: dict[str, int] = {}
+        try:
+            for wish in wishes:
+                email, size = self.store_wish(wish, taken)
+                used[email] = size
+        finally:
+            self.sync_records()
+        for email, size in used.items():
+            row = self.panel.state.rows[email]
+            row.down = row.all_time = size
+        return [*used]
+
+    def store_wish(self, wish: Client, taken: set[str]) -> tuple[str, int]:
+        """Add one client to its inbounds; return its name and the bytes it has used."""
         numbers = wish.pop("inbounds", [next(iter(self.panel.state.inbounds))])
-        used = int(wish.pop("used_traffic", 0))
+        size = int(wish.pop("used_traffic", 0))
         wish["email"] = email = str(wish.pop("username", "") or wish.get("email") or secrets.token_hex(4))
-        if self.panel.state.email_is_taken(email):
+        if email.lower() in taken:
             raise ValueError(f"{email} is there already")
+        taken.add(email.lower())
         keys = fresh_keys()
         for inbound in [self.panel.inbound(int(number)) for number in numbers]:
             self.store(inbound, [stranger(inbound, keys | wish)])
-        self.sync_records()
-        row = self.panel.state.rows[email]
-        row.down = row.all_time = used
-        return email
+        return email, size
 
     def store(self, inbound: Inbound, clients: list[Client]) -> None:
         """Add clients to an inbound in one go: rows, and keys in the core."""

@@ -17,8 +17,8 @@ from tests.factories import make_staff
 from tests.stories.buyers import Buyer, Place, bring_about, full_sync, keys_in, take_into_service
 from vpnpanel import services
 from vpnpanel.models import Access, Move, Panel, PanelAccount
+from vpnpanel.mover import work_moves
 from vpnpanel.services import outages
-from vpnpanel.services.moves import work_moves
 
 KINDS = ("marzban", "xui_legacy", "xui_clients")
 GIB = 2**30
