@@ -158,7 +158,13 @@ def test_message_is_sent_only_while_it_is_true(kind, happens, undoes):
 
 
 # In test_outages.py and test_unconnected.py, beside what leads to them.
-COVERED_ELSEWHERE = {"outage_told", "outage_credited", "outage_credit_undone", "never_connected"}
+COVERED_ELSEWHERE = {
+    "outage_told",
+    "outage_over",
+    "outage_credited",
+    "outage_credit_undone",
+    "never_connected",
+}
 
 
 def test_every_kind_of_this_room_is_covered():
