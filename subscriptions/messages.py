@@ -182,11 +182,11 @@ def _traffic_80(user: User, context: Context) -> Rendered:
         "left": shown_size(reading.period_limit - reading.period_used),
         "limit": shown_size(reading.period_limit),
     }
-    return _note("📊", _("Most of your traffic is used"), f"{left} {_comes_next(subscription)}", *_more())
+    return _note("📊", _("Most of your traffic is used"), f"{left} {comes_next(subscription)}", *_more())
 
 
 def _traffic_100(user: User, context: Context) -> Rendered:
-    text = f"{_('VPN does not let you through until there is more.')} {_comes_next(_find(context))}"
+    text = f"{_('VPN does not let you through until there is more.')} {comes_next(_find(context))}"
     return _note("🪫", _("Your traffic is used up"), text, *_more())
 
 
@@ -201,10 +201,15 @@ def _limit_changed(user: User, context: Context) -> Rendered:
     )
 
 
-def _comes_next(subscription: Subscription) -> str:
+def comes_next(subscription: Subscription) -> str:
     """Say when traffic starts anew, or what brings more."""
     if subscription.resets_at is not None:
         return _("New traffic comes on %(time)s.") % {"time": shown_time(subscription.resets_at)}
+    if subscription.own_limit is not None:  # what is bought early waits for its days
+        return _(
+            "If you renew, your traffic starts anew on %(time)s. "
+            "Write to support if you need more before then."
+        ) % {"time": shown_time(subscription.expires_at)}
     return _("Renew or choose another plan to get more.")
 
 

@@ -18,6 +18,7 @@ from accounts.services import LANGUAGES
 from core import clock
 from subscriptions import catalogue, qr
 from subscriptions.contacts import bot_url, support_url
+from subscriptions.messages import comes_next
 from subscriptions.models import ClientApp, Conditions, Subscription
 from subscriptions.status import CustomerStatus, Reading, State
 
@@ -97,6 +98,8 @@ def _context(request: HttpRequest, subscription: Subscription, reading: Reading)
     connects = reading.state in CONNECTS
     is_held = reading.state in (State.DISABLED, State.BANNED)
     heading, text = words(reading.state)
+    if reading.state == State.EXHAUSTED and subscription.own_limit is not None:
+        text = comes_next(subscription)
     return {
         "state": reading.state,
         "tone": TONES.get(reading.state, "bad"),

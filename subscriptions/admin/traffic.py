@@ -50,6 +50,8 @@ def new_limit(subscription: Subscription, values: dict[str, Any]) -> list[Change
 
 
 def change_limit(subscription: Subscription, values: dict[str, Any], actor: str) -> Any:
+    if values["limit"] == subscription.own_limit:
+        return _("That is the limit already: nothing was changed, and nobody was told.")
     services.change_limit(subscription.pk, limit=values["limit"], reason=values["reason"], actor=actor)
     return _("Changed. The panels follow within seconds; renewals keep it, and the customer is told.")
 

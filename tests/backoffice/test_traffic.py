@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from core import clock
+from notifications.models import OutboxMessage
 from tests.backoffice.conftest import allow
 from vpnpanel.models import PanelAccount
 from vpnpanel.services import usage
@@ -41,6 +42,13 @@ def test_limit_of_their_own_is_set_shown_and_lifted(client, staff, life):
     set_limit(client, life, limit="")
     life.subscription.refresh_from_db()
     assert life.subscription.own_limit is None
+
+
+def test_limit_that_is_there_already_is_said_and_nobody_told(client, staff, life):
+    address = reverse("admin:subscriptions_subscription_act", args=[life.subscription.pk, "limit"])
+    answers = {"limit": "", "reason": "shared the link", "confirm": "1"}
+    assert "nothing was changed" in client.post(address, answers, follow=True).content.decode()
+    assert not OutboxMessage.objects.filter(kind="limit_changed").exists()
 
 
 @pytest.mark.parametrize("wrong", [{"reason": ""}, {"limit": "-1"}, {"limit": "much"}])

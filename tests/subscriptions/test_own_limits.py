@@ -4,6 +4,8 @@ import pytest
 
 from accounts.models import AuditEvent
 from subscriptions import services
+from subscriptions.messages import comes_next
+from tests.factories import serve
 from tests.subscriptions.allowing import DAY, GIB, left, renew, shown, start, take, terms, told, use, wait
 
 pytestmark = pytest.mark.django_db
@@ -117,3 +119,15 @@ def test_limit_set_twice_is_set_once():
 def test_limit_needs_a_reason_and_a_size(limit, reason):
     with pytest.raises(ValueError, match="reason|negative"):
         services.change_limit(start(terms(1)).pk, limit=limit, reason=reason, actor="olga")
+
+
+def test_who_used_up_a_limit_of_staff_is_told_when_a_renewal_starts_traffic_anew(client):
+    """Not "renew to get more": what is bought now waits until the days before it are over."""
+    subscription = start(terms(100))
+    own(subscription, 5)
+    use(subscription, 5)
+    serve(subscription)
+    subscription.refresh_from_db()
+    assert "starts anew on" in comes_next(subscription)
+    page = client.get(f"/s/{subscription.token}", headers={"accept": "text/html"}).content.decode()
+    assert "starts anew on" in page and "the same link works again" not in page
