@@ -29,9 +29,9 @@ PRODUCTION_LIKE = {
     "TELEGRAM_BOT_TOKEN": "1000001:check-only-token",
     "DATABASE_URL": "sqlite:///:memory:",
 }
-# Four on two cores: tests wait for stand-ins and processes as well as they compute. In the order collected,
+# Three on two cores: tests wait for stand-ins and processes as much as they compute. In the order collected,
 # because those that empty the database stand last.
-PYTEST = [str(BIN / "pytest"), "-q", "-n", "4", "--dist", "load", "-m", "not proof"]
+PYTEST = [str(BIN / "pytest"), "-q", "-n", "3", "--dist", "load", "-m", "not proof"]
 # Once is enough for what meets no server; for the pages of the admin and for stories, PostgreSQL
 # being the stricter of the two; and for the small storms, which `make proof` lets pass over both.
 ONCE = ("tests/backoffice", "tests/proof", "tests/stories", "tests/billing/test_forgery.py")
