@@ -88,6 +88,7 @@ def _holding(row: Subscription) -> dict[str, Any]:
             "panel": account.panel.name,
             "name": account.name,
             "placement": account.placement,
+            "serves_on": account.serves_until is not None,
             "until": _seconds(account.observed_until),
             "links": account.links,
         }

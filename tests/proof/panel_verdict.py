@@ -31,7 +31,7 @@ def judge_panels(shop: Shop, customers: list[int], seen: PanelSeen) -> list[str]
     held = {int(key): value for key, value in shop.books.ask("holdings").items()}
     inside = {name: panel.users() for name, panel in shop.panels.items()}
     wrong = [*shop.fell, *taps(shop, seen), *unfinished(shop), *others(shop, seen), *meetings(shop)]
-    wrong += strangers(held, inside)
+    wrong += strangers(held, inside, seen)
     for customer in customers:
         acts = seen.acts[customer]
         if (mine := held.get(customer)) is None:
@@ -62,15 +62,23 @@ def meetings(shop: Shop) -> list[str]:
     return [f"{name}: {count} clients were overwritten" for name, count in counts.items() if count]
 
 
-def strangers(held: dict[int, Any], inside: dict[str, Users]) -> list[str]:
+def strangers(held: dict[int, Any], inside: dict[str, Users], seen: PanelSeen) -> list[str]:
     """Tell of clients that are nobody's: neither a guest's nor of an account the shop knows to be there.
 
-    The old panel does not delete the last client of an inbound: that of a contract test made before the
-    guests came stays, switched off, until the next test.
+    One that others replaced serves on for a while, but for nobody who is shut out. The old panel does not
+    delete the last client of an inbound: that of a contract test made before the guests came stays, switched
+    off, until the next test.
     """
     wrong = []
+    places = [each for mine in held.values() for each in live(mine)]
+    places += [
+        each
+        for customer, mine in held.items()
+        for each in mine["accounts"]
+        if each["serves_on"] and not is_shut_out(seen.acts[customer])
+    ]
     for panel, users in inside.items():
-        known = {each["name"] for mine in held.values() for each in live(mine) if each["panel"] == panel}
+        known = {each["name"] for each in places if each["panel"] == panel}
         for name, user in users.items():
             is_of_a_test = "_test_" in name and not user["can_connect"]
             if not (name.startswith("guest") or is_of_a_test or _account_of(name) in known):
