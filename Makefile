@@ -36,7 +36,7 @@ format: install ## Rewrite the code in the project's style
 	@.venv/bin/ruff format
 
 proof: install ## Run the long proofs whole (up to an hour) and write docs/proof/
-	@exec $(VENV_PYTHON) scripts/proof.py
+	@exec $(VENV_PYTHON) -m scripts.proof
 
 bench: install ## Run the benchmarks on PostgreSQL with Redis
 	@set -e; for file in benchmarks/bench_*.py; do \

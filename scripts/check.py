@@ -33,7 +33,7 @@ PRODUCTION_LIKE = {
 # because those that empty the database stand last.
 PYTEST = [str(BIN / "pytest"), "-q", "-n", "3", "--dist", "load", "-m", "not proof"]
 # Once is enough for what meets no server; for the pages of the admin and for stories, PostgreSQL
-# being the stricter of the two; and for the small storms, which `make proof` lets pass over both.
+# being the stricter of the two; and for the small storms. `make proof` has all of these on SQLite too.
 ONCE = ("tests/backoffice", "tests/proof", "tests/stories", "tests/billing/test_forgery.py")
 ON_SQLITE = [f"--ignore={path}" for path in ONCE]
 ON_SERVERS = ["--only-with-servers", "--ignore=tests/sandbox", "--ignore=tests/ops"]

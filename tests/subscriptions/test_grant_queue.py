@@ -109,7 +109,7 @@ def still_clock() -> Iterator[int]:
 
 
 class GrantQueueTest(TestCase):
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=80, deadline=None)
     @given(steps=steps)
     @example(steps=NEWER_TAKEN_FIRST)
     @example(steps=TAKEN_TWICE)
