@@ -127,7 +127,8 @@ class OutageAdmin(HistoryAdmin):
         "lasted",
         ("began_at", "ended_at"),
         "customers_concerned",
-        ("alerted_at", "told_at", "over_told_at", "settled_at"),
+        ("alerted_at", "settled_at"),
+        ("told_at", "over_told_at"),
         ("shown_credit", "credit_days", "credit_reason"),
         "error",
     )
