@@ -1,6 +1,7 @@
 """What the auditor reads of the shop's money. Imported by tests.proof.books, in its process."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db.models import Min, Sum
@@ -14,6 +15,10 @@ from vpnpanel.models import Access
 from vpnservice.demo.database import open_till
 
 SWEEPS = ("billing.tasks.sweep_payments", "billing.tasks.sweep_nightly")
+# Longer than a process that lives holds a row, in a storm whose calls hang for a second or two.
+LEASE_SECONDS = 10.0
+# When each lease was first seen, by the monotonic clock.
+_SEEN: dict[Any, float] = {}
 WAITING = (Access, OutboxMessage, Payment, Notice, Order, Refund)
 
 
@@ -81,14 +86,24 @@ def _holders() -> dict[int, dict[str, Any]]:
 
 
 def end_waiting() -> int:
-    """Let leases run out and pauses end now, as they would within a minute or two."""
+    """Let pauses end now, and leases that a killed process must have left, as they would in a minute or two.
+
+    Never a young lease: a second process would work beside the first, which leases of minutes do not allow.
+    """
     now, ended = clock.now(), 0
     for model in WAITING:
-        leased = model._default_manager.filter(claimed_until__gt=now)
-        ended += leased.update(claimed_until=now)
-        waiting = model._default_manager.filter(next_try_at__gt=now)
-        ended += waiting.update(next_try_at=now)
+        rows = model._default_manager
+        leased = rows.filter(claimed_until__gt=now)
+        left = _long_seen(leased.values_list("claim_token", flat=True))
+        ended += leased.filter(claim_token__in=left).update(claimed_until=now)
+        ended += rows.filter(next_try_at__gt=now).update(next_try_at=now)
     return ended
+
+
+def _long_seen(tokens: Iterable[Any]) -> list[Any]:
+    """Return those of the tokens that were shown to us LEASE_SECONDS ago already."""
+    now = time.monotonic()
+    return [token for token in tokens if now - _SEEN.setdefault(token, now) > LEASE_SECONDS]
 
 
 def compared() -> float:

@@ -75,7 +75,7 @@ class MoneyStorm(Storm):
         self._shop.payments.set(drop=0, duplicate=0)
 
     def _hurry(self) -> None:
-        """Let what waits for a minute to pass be due now."""
+        """Let what waits for a minute to pass be due now or soon."""
         self._shop.books.ask("end_waiting")
         self._later(2, self._hurry)
 

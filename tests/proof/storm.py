@@ -33,7 +33,7 @@ class Dose:
     hang: float
     give_up_after: float
     settle_within: float
-    # Lets the leases that killed processes held run out at once, instead of waiting 60 to 100 s for them.
+    # Lets the leases that killed processes held run out soon, instead of waiting 60 to 100 s for them.
     is_hurried: bool = False
 
 

@@ -153,6 +153,26 @@ def test_result_is_dropped_when_another_process_took_over(panel):
     assert not OutboxMessage.objects.exists()
 
 
+@pytest.mark.parametrize("late", ["before the other recorded", "after"])
+def test_late_call_of_who_lost_its_claim_does_not_stand(panel, marzban, late):
+    """A process is held up for longer than its lease; its call comes after that of the one that took over."""
+    access = want_access()
+    reconciler.reconcile_one(access.pk)
+    change(access, devices=2)
+    slow = plan_for(access)
+    change(access, until=access.until + timedelta(days=30))
+    Access.objects.update(claim_token=None, claimed_until=None)
+    quick = plan_for(access)
+    answers = call(quick)
+    if late == "after":
+        assert finish(quick, answers)
+    assert not finish(slow, call(slow))
+    if late != "after":
+        assert finish(quick, answers)
+    assert reconciler.reconcile_due() == 1
+    assert marzban.users()[account_of(access).name]["expire"] == int(access.until.timestamp())
+
+
 def test_plan_is_not_made_without_the_claim(panel):
     access = want_access()
     plan = plan_for(access)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 
 from core import claims, clock
 from notifications.services import tell
@@ -35,6 +36,7 @@ def note_progress(plan: Plan, result: Result) -> bool:
     with transaction.atomic():
         access = _held(plan)
         if access is None:
+            _apply_anew(plan)
             return False
         rows = _settle_accounts(plan, [result])
         if _tell_ready(plan, access, [rows[result.work.account.pk]]):
@@ -52,6 +54,8 @@ def finish(plan: Plan, results: list[Result], *, noted: int = 0) -> bool:
         access = _held(plan)
         if access is None:
             log.warning("access %s: another process took over, what was done is dropped", plan.access.pk)
+            if results[noted:]:
+                _apply_anew(plan)
             return False
         rows = _settle_accounts(plan, results[noted:])
         values = _values(plan, access, results, rows)
@@ -69,6 +73,17 @@ def _mark_down(results: list[Result]) -> None:
 def _held(plan: Plan) -> Access | None:
     held = Access.objects.filter(pk=plan.access.pk, claim_token=plan.access.claim_token)
     return held.select_for_update(no_key=True).first()
+
+
+def _apply_anew(plan: Plan) -> None:
+    """Have an access applied once more which another process took over while we called its panels.
+
+    Our call may have come after that process's, and put back what was wanted before. A generation more
+    outlasts whatever is being recorded meanwhile.
+    """
+    Access.objects.filter(pk=plan.access.pk).update(
+        generation=F("generation") + 1, is_dirty=True, next_try_at=None
+    )
 
 
 def _values(
