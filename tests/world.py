@@ -101,6 +101,10 @@ class AnyPanelWorld(StandIn):
         """Return what the panel's core would let in, by account name; by email on 3x-ui."""
         return {user["username"]: user for user in self.emu("GET", "users")}
 
+    def traffic(self, username: str, amount: int) -> None:
+        """Let traffic flow through an account; the panel counts it."""
+        self.emu("POST", "traffic", username=username, bytes=amount)
+
     def connects(self, link: str) -> bool:
         """Tell whether the panel's core lets in who comes with this key."""
         return bool(self.emu("POST", "connect", link=link)["connects"])
@@ -121,9 +125,6 @@ class PanelWorld(AnyPanelWorld):
 
     username = "shop"
     password = "shop-sandbox-password"
-
-    def traffic(self, username: str, amount: int) -> None:
-        self.emu("POST", "traffic", username=username, bytes=amount)
 
 
 class XuiWorld(AnyPanelWorld):

@@ -61,7 +61,8 @@ def test_refusals(anna, status, description, meaning):
 
 
 def test_a_deleted_account_is_told_apart(anna):
-    assert outcome(anna, 403, "Forbidden: user is deactivated").is_gone
+    unreachable = outcome(anna, 403, "Forbidden: user is deactivated")
+    assert isinstance(unreachable, RecipientUnreachable) and unreachable.is_gone
 
 
 def test_a_rate_limit_says_for_how_long(anna):

@@ -24,6 +24,8 @@ STOP_SECONDS = 10
 class RunningDemo:
     """One demo in a folder of its own, and everything it has said."""
 
+    taken = 0  # a port that somebody else has
+
     def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder
         environment = {**os.environ, "DEMO_FOLDER": str(folder), "DEMO_PORT": str(port)}

@@ -31,15 +31,14 @@ def start(**changes: str) -> subprocess.CompletedProcess[str]:
 
 def keys_in_settings() -> set[str]:
     tree = ast.parse((ROOT / "vpnservice" / "settings.py").read_text())
-    reads = [
-        node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-    ]
+    reads = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     return {
-        str(node.args[0].value)
-        for node in reads
-        if isinstance(node.func.value, ast.Name)
-        and node.func.value.id == "env"
-        and isinstance(node.args[0], ast.Constant)
+        str(key.value)
+        for read in reads
+        if isinstance(read.func, ast.Attribute)
+        and isinstance(read.func.value, ast.Name)
+        and read.func.value.id == "env"
+        and isinstance(key := read.args[0], ast.Constant)
     }
 
 

@@ -29,7 +29,7 @@ def confirm_before_storing() -> None:
             )  # as a busy process would; else a kill would meet this moment by luck only
         return payloads
 
-    Poller._fetch = fetch_and_confirm  # type: ignore[method-assign]
+    Poller._fetch = fetch_and_confirm
 
 
 def skip_the_lock() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 def give_at_each_report() -> None:
     """Give the goods whenever the provider says that a payment succeeded, also when that is known."""
+    from billing.models import Payment
     from billing.providers.base import Said
     from billing.services import books, payments
     from billing.services.calls import checking, sending
@@ -17,7 +18,7 @@ def give_at_each_report() -> None:
     apply = payments.apply_provider_state
 
     def apply_and_give(payment_id: int, report: Any, *, source: str) -> Any:
-        was = payments.Payment.objects.get(pk=payment_id).state
+        was = Payment.objects.get(pk=payment_id).state
         payment = apply(payment_id, report, source=source)
         if was == report.said == Said.SUCCEEDED and payment.order and payment.order.subscription_id:
             again = f"again:{uuid.uuid4().hex}"
@@ -34,15 +35,17 @@ def trust_the_notice() -> None:
     """Believe what a notice says where the provider has not been asked."""
     from billing.providers.base import Said
     from billing.services import notices
+    from billing.services.calls import read_back
     from billing.services.payments import apply_provider_state
+    from core.claims import record
 
     def settle(notice: Any, hint: Any, tired: Any) -> None:
         payment = notices._known(notice.provider, hint)
         if payment is not None and hint.said == Said.SUCCEEDED and not hint.is_refund:
-            report = notices.read_back(payment, source="notice")
+            report = read_back(payment, source="notice")
             believed = replace(report, said=Said.SUCCEEDED)
             apply_provider_state(payment.pk, believed, source="notice")
-            notices.record(notice, state=notices.State.DONE, payment=payment)
+            record(notice, state=notices.State.DONE, payment=payment)
             return
         honest(notice, hint, tired)
 
@@ -68,11 +71,11 @@ def ask_under_a_new_key() -> None:
 
 def wait_for_notices_only() -> None:
     """Never ask of one's own accord how payments stand."""
-    from billing import tasks
+    from billing.services import calls, sweeps
 
-    tasks.calls.check_due = lambda: 0
-    tasks.sweeps.sweep_payments = lambda: 0
-    tasks.sweeps.sweep_nightly = lambda: 0
+    calls.check_due = lambda: 0
+    sweeps.sweep_payments = lambda: 0
+    sweeps.sweep_nightly = lambda: 0
 
 
 def refuse_late_money() -> None:

@@ -38,7 +38,8 @@ def weather(tmp_path: Path, record_property, capsys):
                 shop.open()
                 shop.books.ask("look_often")
                 storm = PanelStorm(shop, dose)
-                seen = storm.run()
+                storm.run()
+                seen = storm.seen
                 settled = settle(shop, dose, is_known=lambda: is_in_place(shop, seen))
                 fired = {name: panel.fired() for name, panel in shop.panels.items()}
                 wrong = judge_panels(shop, storm.customers, seen)

@@ -2,8 +2,8 @@
 
 import base64
 from datetime import timedelta
+from urllib.parse import urlsplit
 
-import requests
 from django.test import Client
 
 from accounts.models import User
@@ -167,4 +167,4 @@ def test_the_link_of_the_panel_is_never_shown(shop):
     take_trial(shop)
     key_message(shop)
     assert all(shop.panel.address not in str(message) for message in shop.telegram.chat(ANNA))
-    assert requests.utils.urlparse(Subscription.objects.get().link).path.startswith("/s/")
+    assert urlsplit(Subscription.objects.get().link).path.startswith("/s/")

@@ -172,7 +172,7 @@ def test_nothing_secret_stands_in_the_keys_of_the_cache(fetch, subscription, set
     serve(subscription, links=(TROJAN,))
     for end in ENDS:
         fetch(end)
-    kept = [key for key in locmem._caches["feed"] if ":feed:" in key]
+    kept = [key for key in locmem._caches["feed"] if ":feed:" in key]  # type: ignore[attr-defined]
     assert len(kept) == len(ENDS) - 1, "the list is made faster than found"
     assert not any("secret" in key or subscription.token in key or len(key) > 100 for key in kept)
 

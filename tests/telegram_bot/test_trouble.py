@@ -4,6 +4,7 @@ import time
 import uuid
 
 import pytest
+from django.conf import settings
 
 from core.models import Lease, ServiceHealth
 from core.services import claim_installation, hold_lease
@@ -109,7 +110,7 @@ def test_a_trouble_that_becomes_another_is_said_in_the_log(bot, telegram, caplog
 
 def test_a_webhook_that_is_set_is_named_in_clear_words(live_db, telegram):
     claim_installation()
-    bot_path = f"/bot{runner.settings.TELEGRAM_BOT_TOKEN}"
+    bot_path = f"/bot{settings.TELEGRAM_BOT_TOKEN}"
     telegram.http.post(
         f"{telegram.address}{bot_path}/setWebhook", json={"url": "https://shop.example.org/hook"}, timeout=5
     )
@@ -154,7 +155,7 @@ def test_a_decided_update_is_answered_after_a_crash(live_db, telegram):
 
     claim_installation()
     telegram.say(ANNA, "/start")
-    bot_path = f"/bot{runner.settings.TELEGRAM_BOT_TOKEN}"
+    bot_path = f"/bot{settings.TELEGRAM_BOT_TOKEN}"
     found = telegram.http.get(f"{telegram.address}{bot_path}/getUpdates", timeout=10).json()["result"]
     services.decide(services.store_updates(found)[0])
     assert Update.objects.get().state == "decided" and not telegram.answers(ANNA)

@@ -17,6 +17,7 @@ from vpnpanel import drivers, reconciler, services
 from vpnpanel.drivers.base import Credentials, Desired, PanelAddress
 from vpnpanel.drivers.links import key_of
 from vpnpanel.models import Access, Panel, PanelGroup
+from vpnpanel.services.placement import make_plan
 from vpnpanel.services.recording import finish
 
 pytestmark = pytest.mark.django_db
@@ -141,7 +142,7 @@ class TestReconciler:
         Access.objects.update(claim_token=None)
         assert not finish(plan, results) and account_of(served).key_epoch == 0
         with pytest.raises(LeaseLost):
-            reconciler.make_plan(plan.access, None)
+            make_plan(plan.access, None)
 
 
 class TestMarzban:

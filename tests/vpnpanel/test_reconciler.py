@@ -15,6 +15,7 @@ from notifications.models import OutboxMessage
 from tests.vpnpanel.wanted import account_of, call, change, plan_for, want_access
 from vpnpanel import reconciler
 from vpnpanel.models import Access, PanelAccount
+from vpnpanel.services.placement import make_plan
 from vpnpanel.services.recording import finish
 
 
@@ -178,7 +179,7 @@ def test_plan_is_not_made_without_the_claim(panel):
     plan = plan_for(access)
     Access.objects.update(claim_token=uuid.uuid4())
     with pytest.raises(LeaseLost):
-        reconciler.make_plan(plan.access, None)
+        make_plan(plan.access, None)
 
 
 def test_access_that_is_being_worked_on_is_left_alone(panel, marzban):

@@ -8,7 +8,8 @@ from django.test import override_settings
 
 from core import clock, retention
 from tests.racing import at_once
-from tests.vpnpanel.test_sync import as_owner, make_accounts, run_sync
+from tests.vpnpanel.syncing import as_owner, run_sync
+from tests.vpnpanel.test_sync import make_accounts
 from tests.vpnpanel.wanted import account_of, change, want_access
 from vpnpanel import reconciler
 from vpnpanel.models import Access, AccessUsage

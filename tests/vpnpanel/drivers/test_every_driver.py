@@ -15,7 +15,7 @@ from tests.vpnpanel.drivers.conftest import (
     keys_of,
     with_keys_only,
 )
-from vpnpanel.drivers.base import Credentials, ListsInbounds, RotatesKeys
+from vpnpanel.drivers.base import Credentials, ListsInbounds, PanelDriver, RotatesKeys
 from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelError
 
 FRESH = Credentials("9d1a77c2-30be-4e0c-b1f4-6c02f5a8e3d1", "another-password", "h4t9w2c7p5z1r8y3")
@@ -171,7 +171,7 @@ class TestLooking:
 
 class TestRotation:
     def test_other_keys_let_in_and_the_old_ones_do_not(self, case, driver):
-        assert isinstance(driver, RotatesKeys)
+        assert isinstance(driver, PanelDriver) and isinstance(driver, RotatesKeys)
         old = driver.put_account(NAME, WANTED, is_new=True).links
         new = driver.rotate_account(NAME, replace(WANTED, credentials=FRESH)).links
         assert len(new) == len(old) and not set(keys_of(new)) & set(keys_of(old))
