@@ -1,6 +1,8 @@
 """What a look at a panel changes in our picture of an account, and the limit to set there."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Sum
 
@@ -20,6 +22,18 @@ FIELDS = (
 # What changes with every gigabyte and nothing else; the rest changes seldom.
 TRAFFIC = frozenset({"counter", "counters", "used_bytes", "online_at"})
 MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """When a panel was asked what it shows, and when it had answered: that is of some time between.
+
+    Of two that overlap nobody knows which is older, so one of them is dropped: a row keeps `seen_at`, and
+    only who asked after that may write to it. The older of two counters would look like one begun anew.
+    """
+
+    asked_at: datetime
+    seen_at: datetime
 
 
 def take_in(account: PanelAccount, observed: Observed, *, with_traffic: bool = True) -> set[str]:

@@ -14,6 +14,7 @@ from tests.vpnpanel.wanted import account_of, call, change, plan_for, want_acces
 from vpnpanel import reconciler, tasks
 from vpnpanel.drivers.base import Observed, Page
 from vpnpanel.models import Access, PanelAccount, SyncRun
+from vpnpanel.observation import Sighting
 from vpnpanel.services import sync
 from vpnpanel.services.recording import finish
 
@@ -138,6 +139,15 @@ def test_what_the_reconciler_saw_during_the_page_stays(access, panel):
     assert not is_dirty(access)
 
 
+def test_of_two_looks_that_overlapped_the_one_written_down_first_stays(access, panel):
+    """Which of two counters is older nobody knows, and the older one would look as if it had begun anew."""
+    account, now = account_of(access), clock.now()
+    PanelAccount.objects.update(observed_at=now - timedelta(seconds=60))
+    look(panel, shown(account, counter=50), now - timedelta(seconds=9))
+    look(panel, shown(account, counter=40), now - timedelta(seconds=5))
+    assert account_of(access).used_bytes == 50
+
+
 def test_change_made_after_the_page_was_read_is_no_drift(access, panel):
     began_at = clock.now()
     PanelAccount.objects.update(observed_at=began_at - timedelta(seconds=1))
@@ -160,7 +170,8 @@ def look(panel, observed: Observed, began_at: datetime) -> sync.Tally:
     """Let a full sync come by a page that was asked for at that time."""
     run = SyncRun.objects.create(panel=panel)
     tally = sync.Tally(run=run.pk)
-    sync.take_page(run, require_installation(), Page((observed,), 1, True), began_at, tally)
+    at = Sighting(began_at, clock.now())
+    sync.take_page(run, require_installation(), Page((observed,), 1, True), at, tally)
     return tally
 
 

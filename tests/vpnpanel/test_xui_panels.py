@@ -10,9 +10,11 @@ from core.models import Job
 from tests.factories import make_xui_panel
 from tests.vpnpanel.wanted import account_of, change, want_access
 from vpnpanel import reconciler, services
+from vpnpanel.drivers.xui import XuiDriver
 from vpnpanel.errors import PanelDown, PanelUnfit
 from vpnpanel.models import Panel, PanelAccount, PanelGroup, SyncRun, normal_address
 from vpnpanel.services import outages
+from vpnpanel.services import sync as sync_service
 
 GB = 2**30
 
@@ -149,6 +151,27 @@ class TestSync:
         world.traffic(email, 12345)
         sync(panel)
         assert account_of(access).used_bytes == 12345
+
+    def test_traffic_read_while_a_long_answer_is_worked_off_counts_once(
+        self, installation, xui_clients, monkeypatch
+    ):
+        """All pages of an answer are as old as the answer: others have looked since."""
+        panel = make_xui_panel(xui_clients)
+        served(panel)
+        access = served(panel)
+        email = account_of(access).name
+        xui_clients.traffic(email, GB)
+        monkeypatch.setattr(XuiDriver, "page_size", 1)
+
+        def take_page(*seen):
+            keep(*seen)
+            xui_clients.traffic(email, 5)
+            services.read_traffic([access.pk])
+
+        keep = sync_service.take_page
+        monkeypatch.setattr(sync_service, "take_page", take_page)
+        sync(panel)
+        assert account_of(access).used_bytes == GB + 2 * 5
 
     def test_traffic_row_that_is_away_for_a_while_counts_once(self, installation, xui_clients):
         panel = make_xui_panel(xui_clients)

@@ -42,7 +42,8 @@ class _Reading:
 
     panel: Panel
     names: list[str] = field(default_factory=list)
-    began_at: datetime = field(default_factory=clock.now)
+    asked_at: datetime = field(default_factory=clock.now)
+    seen_at: datetime = field(default_factory=clock.now)
     shown: dict[str, Observed] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
 
@@ -77,6 +78,7 @@ def _readings(access_ids: list[int]) -> list[_Reading]:
 
 def _ask(reading: _Reading) -> _Reading:
     """Read the accounts in the cheapest way; touches no database. What fails is left to the probe."""
+    reading.asked_at = clock.now()
     driver = driver_for(reading.panel)
     try:
         pages = -(-int(reading.panel.figures.get("accounts") or 0) // driver.page_size)
@@ -89,6 +91,7 @@ def _ask(reading: _Reading) -> _Reading:
         log.warning("panel %s: traffic could not be read: %s", reading.panel, failed)
     finally:
         driver.close()
+    reading.seen_at = clock.now()
     return reading
 
 
@@ -118,27 +121,27 @@ def _keep(reading: _Reading) -> None:
         _keep_some(reading, names[start : start + BATCH])
     if reading.missing:
         lost = PanelAccount.objects.filter(panel=reading.panel, name__in=reading.missing)
-        backlog.mark_drifted(list(lost.values_list("access_id", flat=True)), before=reading.began_at)
+        backlog.mark_drifted(list(lost.values_list("access_id", flat=True)), before=reading.asked_at)
 
 
 @transaction.atomic
 def _keep_some(reading: _Reading, names: list[str]) -> None:
-    """Write down the traffic; what the reconciler or a full sync saw meanwhile is newer and stays."""
+    """Write down the traffic; what the reconciler or a full sync saw meanwhile may be newer and stays."""
     rows = PanelAccount.objects.filter(panel=reading.panel, name__in=names)
     older = [
         row
         for row in rows.select_for_update(no_key=True).order_by("pk")
-        if row.observed_at is None or row.observed_at < reading.began_at
+        if row.observed_at is None or row.observed_at < reading.asked_at
     ]
     growth: Counter[int] = Counter()
     for row in older:
         before = row.used_bytes
         take_in_traffic(row, reading.shown[row.name])
-        row.observed_at = reading.began_at
+        row.observed_at = reading.seen_at
         growth[row.access_id] += row.used_bytes - before
     if older:
         update_each(older, ("observed_status", *sorted(TRAFFIC), "observed_at"))
-    usage.note_growth(growth, at=reading.began_at)
+    usage.note_growth(growth, at=reading.asked_at)
 
 
 def _let_limits_follow(access_ids: list[int]) -> None:

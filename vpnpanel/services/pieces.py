@@ -5,7 +5,6 @@ not written, but for the one statement that says when they were seen.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from django.db import transaction
 
@@ -13,7 +12,7 @@ from core.rows import update_each
 from vpnpanel.comparing import Difference, Kind, is_due, look, rows_shown
 from vpnpanel.drivers.base import Observed
 from vpnpanel.models import Panel, PanelAccount, SyncFinding, SyncRun
-from vpnpanel.observation import FIELDS, TRAFFIC
+from vpnpanel.observation import FIELDS, TRAFFIC, Sighting
 from vpnpanel.services import findings, usage
 from vpnpanel.services.findings import Found
 
@@ -34,27 +33,27 @@ class Piece:
 
 
 @transaction.atomic
-def take_piece(panel: Panel, run: SyncRun, shown: dict[str, Observed], began_at: datetime) -> Piece:
+def take_piece(panel: Panel, run: SyncRun, shown: dict[str, Observed], at: Sighting) -> Piece:
     """Write down what a panel shows by name, and tell what differs from what is wanted.
 
-    What the reconciler saw after the page was asked for is newer and stays.
+    What the reconciler saw after the page was asked for may be newer and stays.
     """
     rows = list(rows_shown(panel, shown).select_for_update(of=("self",), no_key=True))
     piece = Piece(own={row.name for row in rows})
-    older = [row for row in rows if row.observed_at is None or row.observed_at < began_at]
+    older = [row for row in rows if row.observed_at is None or row.observed_at < at.asked_at]
     seen = look(panel, older, shown)
     differing = seen.differing
     update_each(seen.changed, FIELDS)
     update_each(seen.moved, sorted(TRAFFIC))
-    usage.note_growth(seen.growth, at=began_at)
-    PanelAccount.objects.filter(pk__in=[row.pk for row in older]).update(observed_at=began_at)
+    usage.note_growth(seen.growth, at=at.asked_at)
+    PanelAccount.objects.filter(pk__in=[row.pk for row in older]).update(observed_at=at.seen_at)
     # A panel that holds nothing any more may still show what was left as it is.
     asked = older if panel.holds_changes else [each.account for each in differing if each.is_own]
     before = findings.standing(asked)
     differ = {each.account.pk for each in differing}
     piece.found.settled = [key for key in before if key not in differ]
     for each in differing:
-        if is_due(each.account.access, began_at):
+        if is_due(each.account.access, at.asked_at):
             _sort(each, run, before.get(each.account.pk), piece)
     piece.repairs += piece.found.repairs
     return piece

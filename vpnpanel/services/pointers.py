@@ -12,7 +12,7 @@ marked again, and with too many of them a full sync, a hundred accounts a call, 
 import logging
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db.models import Q
 
@@ -25,6 +25,7 @@ from vpnpanel.connections import driver_for
 from vpnpanel.drivers.base import Observed, Page, PanelDriver
 from vpnpanel.errors import AccountMissing, PanelDown, PanelError
 from vpnpanel.models import Panel, PanelAccount, SyncRun
+from vpnpanel.observation import Sighting
 from vpnpanel.services import sync
 from vpnpanel.services.sync import Tally
 
@@ -93,7 +94,7 @@ def read_whole(panel: Panel) -> bool:
 
 
 def _read(panel: Panel, accounts: list[PanelAccount], installation: Installation) -> int:
-    began_at = clock.now()
+    asked_at = clock.now()
     driver = driver_for(panel)
     shown, missing = [], []
     try:
@@ -106,7 +107,7 @@ def _read(panel: Panel, accounts: list[PanelAccount], installation: Installation
             except PanelDown as failed:
                 log.warning("panel %s pointed at accounts and does not show them: %s", panel, failed)
                 rest = [each.pk for each in accounts[done:]]
-                PanelAccount.objects.filter(pk__in=rest).update(pointed_at=began_at)
+                PanelAccount.objects.filter(pk__in=rest).update(pointed_at=asked_at)
                 break
             except PanelError as failed:
                 log.warning("account %s could not be looked at: %s", account.name, failed)
@@ -114,7 +115,7 @@ def _read(panel: Panel, accounts: list[PanelAccount], installation: Installation
         driver.close()
     if shown or missing:
         run = SyncRun.objects.create(panel=panel)
-        _take_in(run, installation, shown, missing, began_at)
+        _take_in(run, installation, shown, missing, Sighting(asked_at, clock.now()))
     return len(shown) + len(missing)
 
 
@@ -126,13 +127,13 @@ def _look(driver: PanelDriver, name: str) -> Observed | None:
 
 
 def _take_in(
-    run: SyncRun, installation: Installation, shown: list[Observed], missing: list[int], began_at: datetime
+    run: SyncRun, installation: Installation, shown: list[Observed], missing: list[int], at: Sighting
 ) -> None:
     """Treat what was seen as a full sync of these accounts alone; keep the run only if it found something."""
     tally = Tally(run=run.pk)
     page = Page(accounts=tuple(shown), total=len(shown), is_last=True, calls=len(shown) + len(missing))
-    sync.take_page(run, installation, page, began_at, tally)
-    wanted = sync.unseen(run.panel, before=began_at).filter(pk__in=missing)
+    sync.take_page(run, installation, page, at, tally)
+    wanted = sync.unseen(run.panel, before=at.asked_at).filter(pk__in=missing)
     sync.take_missing(run, list(wanted.values_list("pk", flat=True)), tally)
     if tally.drifted or tally.missing or tally.held or tally.returned or tally.relimited:
         SyncRun.objects.filter(pk=run.pk).update(finished_at=clock.now())

@@ -22,6 +22,7 @@ from vpnpanel.connections import driver_for
 from vpnpanel.drivers.base import Observed, Page
 from vpnpanel.errors import PanelError, PanelRefused
 from vpnpanel.models import Access, Panel, PanelAccount, SyncFinding, SyncRun
+from vpnpanel.observation import Sighting
 from vpnpanel.services import backlog, findings, strays
 from vpnpanel.services.findings import Found
 from vpnpanel.services.pieces import Piece, take_piece
@@ -104,11 +105,14 @@ def _read_pages(run: SyncRun, installation: Installation, tally: Tally) -> tuple
     give_up_at: float | None = None
     driver = driver_for(run.panel)
     pages = driver.pages(tally.offset)
+    asked_at = seen_at = clock.now()
     try:
         while True:
-            began_at = clock.now()
+            now = clock.now()
             page = next(pages)
-            take_page(run, installation, page, began_at, tally)
+            if page.calls:  # what came along with the page before was seen with it, and is as old
+                asked_at, seen_at = now, clock.now()
+            take_page(run, installation, page, Sighting(asked_at, seen_at), tally)
             tally.offset = min(tally.offset + driver.page_size, page.total)
             # Counted from the first page on: with some panels it takes long, and brings all others along.
             give_up_at = give_up_at or time.monotonic() + STEP_SECONDS
@@ -118,14 +122,14 @@ def _read_pages(run: SyncRun, installation: Installation, tally: Tally) -> tuple
         driver.close()
 
 
-def take_page(run: SyncRun, installation: Installation, page: Page, began_at: datetime, tally: Tally) -> None:
+def take_page(run: SyncRun, installation: Installation, page: Page, at: Sighting, tally: Tally) -> None:
     """Keep what a page shows of our accounts, and mark the accesses that want something else."""
     tally.calls += page.calls
     for some in _pieces(page.accounts):
-        piece = take_piece(run.panel, run, {each.name: each for each in some}, began_at)
-        _count(piece, began_at, tally)
+        piece = take_piece(run.panel, run, {each.name: each for each in some}, at)
+        _count(piece, at.asked_at, tally)
         foreign = [each for each in some if each.name not in piece.own]
-        strange = Found(new=strays.notice(run, installation, foreign, began_at))
+        strange = Found(new=strays.notice(run, installation, foreign, at.asked_at))
         _write_down(strange, tally)
         tally.accounts += len(piece.own)
         tally.foreign += len(foreign)
