@@ -60,7 +60,7 @@ def take_in_traffic(account: PanelAccount, observed: Observed) -> None:
 
 
 def _count(account: PanelAccount, observed: Observed) -> None:
-    """Add to the sum what each counter grew by. One that fell was reset: all it shows is new traffic.
+    """Add to the sum what each counter grew by.
 
     What a counter showed is kept while it is not shown, and when its part is gone: either may come back, and
     would count twice. An account that was of one part so far is compared as a whole once more.
@@ -79,7 +79,12 @@ def _count(account: PanelAccount, observed: Observed) -> None:
 
 
 def _growth(before: int, now: int) -> int:
-    return now - before if now >= before else now
+    """Return how much flowed. A counter that fell was reset, so all it shows is new, or an older copy of the
+    panel was put back, so all of it was counted before. The second is taken for it where most of it is left:
+    copies are a night old, and from zero to there it is more than flows between two looks."""
+    if now >= before:
+        return now - before
+    return now if 2 * now <= before else 0
 
 
 def limit_on_panel(access: Access, account: PanelAccount, used_in_all: int) -> int:

@@ -106,6 +106,35 @@ def test_traffic_grows_over_resets_of_the_counter(access, marzban):
     assert used == [(1000, 1000), (1500, 1500), (200, 1700), (200, 1700)]
 
 
+def test_traffic_of_a_panel_restored_from_a_back_up_is_not_counted_again(access, marzban):
+    name = account_of(access).name
+    marzban.traffic(name, 700)
+    marzban.back_up()
+    marzban.traffic(name, 100)
+    run_sync()
+    marzban.restore()
+    marzban.traffic(name, 5)
+    run_sync()
+    marzban.traffic(name, 10)
+    run_sync()
+    assert account_of(access).used_bytes == 810
+
+
+def test_account_that_was_made_anew_and_comes_back_with_a_back_up_counts_once(access, marzban):
+    name = account_of(access).name
+    marzban.traffic(name, 700)
+    run_sync()
+    marzban.back_up()
+    marzban.lose(name)
+    run_sync()
+    reconciler.reconcile_due()
+    marzban.traffic(name, 30)
+    run_sync()
+    marzban.restore()
+    run_sync()
+    assert account_of(access).used_bytes == 730
+
+
 def test_limit_is_kept_over_a_reset_of_the_counter(panel, marzban):
     access = want_access(traffic_limit=1000)
     reconciler.reconcile_due()
@@ -144,7 +173,7 @@ def test_of_two_looks_that_overlapped_the_one_written_down_first_stays(access, p
     account, now = account_of(access), clock.now()
     PanelAccount.objects.update(observed_at=now - timedelta(seconds=60))
     look(panel, shown(account, counter=50), now - timedelta(seconds=9))
-    look(panel, shown(account, counter=40), now - timedelta(seconds=5))
+    look(panel, shown(account, counter=20), now - timedelta(seconds=5))
     assert account_of(access).used_bytes == 50
 
 

@@ -165,13 +165,13 @@ class TestSync:
 
         def take_page(*seen):
             keep(*seen)
-            xui_clients.traffic(email, 5)
+            xui_clients.traffic(email, 2 * GB)
             services.read_traffic([access.pk])
 
         keep = sync_service.take_page
         monkeypatch.setattr(sync_service, "take_page", take_page)
         sync(panel)
-        assert account_of(access).used_bytes == GB + 2 * 5
+        assert account_of(access).used_bytes == GB + 2 * 2 * GB
 
     def test_traffic_row_that_is_away_for_a_while_counts_once(self, installation, xui_clients):
         panel = make_xui_panel(xui_clients)

@@ -98,11 +98,11 @@ class Observed:
     """What the panel says of an account.
 
     `is_enabled`: nobody stopped it and its time is not over; an account whose traffic is used up counts.
-    `counters` are its traffic counters in bytes, by part: one called WHOLE, or one for each client it is made
-    of. A counter may fall after a reset; None where the part is there and the panel does not show its counter
-    for now. `inbounds` are the tags it may enter by, by
-    protocol; None where the panel does not say. `telegram_id` is the customer's, where the panel has a field
-    for it. `resets` says in a word how often the panel starts traffic or time anew by itself.
+    `counters` are its traffic counters in bytes, by part: one called WHOLE, one for each client that it is
+    made of, or one named by when the account was made. A counter may fall; None where the part is there
+    and the panel does not show its counter for now. `inbounds` are the tags it may enter by, by protocol;
+    None where the panel does not say. `telegram_id` is the customer's, where the panel has a field for it.
+    `resets` says in a word how often the panel starts traffic or time anew by itself.
     `is_whole`: nothing of it is missing or unlike the rest, where an account is made of several parts.
     `is_stuck`: it is off, and the panel does not let it be deleted. `keys`: the secrets that let in where it
     is sold, as far as the panel shows them.

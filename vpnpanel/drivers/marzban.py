@@ -343,7 +343,9 @@ def _observed(user: Any, own_host: str) -> Observed:
             is_enabled=status in ENABLED,
             until=datetime.fromtimestamp(user["expire"], UTC) if user.get("expire") else None,
             traffic_limit=int(user.get("data_limit") or 0),
-            counters={WHOLE: None if user.get("used_traffic") is None else max(0, int(user["used_traffic"]))},
+            counters={
+                _life(user): None if user.get("used_traffic") is None else max(0, int(user["used_traffic"]))
+            },
             online_at=_moment(user.get("online_at")),
             links=usable_links(name, user["links"] or (), own_host),
             note=str(user.get("note") or ""),
@@ -353,6 +355,12 @@ def _observed(user: Any, own_host: str) -> Observed:
         )
     except (ArithmeticError, OSError, TypeError, ValueError) as wrong:
         raise AccountFailed(f"account {name} cannot be read: {type(wrong).__name__}") from wrong
+
+
+def _life(user: dict[str, Any]) -> str:
+    """Return what tells an account from another one that had its name: each has a counter of its own, and the
+    one that the panel lost comes back with an older copy of it."""
+    return str(user.get("created_at") or WHOLE)
 
 
 def _resets(user: dict[str, Any]) -> str:
