@@ -7,11 +7,12 @@ from typing import Any
 
 import structlog
 
-# Bot tokens stand in Telegram's URLs, customers' secrets in the path of their link.
+# Bot tokens stand in Telegram's URLs, customers' secrets in the path of their link and in some of 3x-ui's.
 SECRETS = (
     (re.compile(r"bot\d+:[\w-]+"), "bot<token>"),
     (re.compile(r"/s/[\w-]{10,}"), "/s/<token>"),
     (re.compile(r"/open/([\w-]+)/[\w-]{10,}"), r"/open/\1/<token>"),
+    (re.compile(r"/(updateClient|delClient|subLinks)/[^/?:\s]+"), r"/\1/<key>"),
     (
         re.compile(
             r"(?i)(authorization|password|x-webhook-secret)(['\"]?\s*[:=]\s*['\"]?)(bearer\s+)?[^\s'\",&}]+"

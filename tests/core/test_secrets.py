@@ -56,6 +56,7 @@ def test_hashes_of_different_uses_differ():
         ("Authorization: Bearer eyJhbGciOi.abc", "eyJhbGciOi"),
         ("{'password': 'hunter2!', 'a': 1}", "hunter2!"),
         ("x-webhook-secret=s3cr3t&b=2", "s3cr3t"),
+        ("POST https://x/panel/api/inbounds/updateClient/5b0f3c1e-8a54: lost", "5b0f3c1e"),
     ],
 )
 def test_secrets_are_cut_out_of_log_lines(line, secret):

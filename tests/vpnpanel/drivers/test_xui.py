@@ -13,7 +13,7 @@ from core import clock
 from tests.vpnpanel.drivers.conftest import KEYS, NAME, STOPPED, UNTIL, WANTED, Case, closing
 from tests.vpnpanel.drivers.xui import EVERY, GB, change_by_hand, ours
 from vpnpanel.drivers.base import Credentials
-from vpnpanel.errors import AccountFailed, PanelDown, PanelRefused
+from vpnpanel.errors import AccountFailed, PanelDown, PanelError, PanelRefused
 
 BOTH = ("legacy", "clients")
 
@@ -33,6 +33,26 @@ def writes(case: Case) -> list[str]:
 
 
 class TestBothDialects:
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            {"kind": "error", "status": 500},
+            {
+                "kind": "error",
+                "status": 200,
+                "body": {"success": False, "msg": f"subId in use: {KEYS.sub_id}"},
+            },
+            {"kind": "hang", "seconds": 3},
+        ],
+    )
+    def test_no_error_tells_a_key(self, case, driver, fault):
+        """Staff read them in the admin and in their chats."""
+        driver.put_account(NAME, WANTED, is_new=True)
+        case.world.fail(case.change, **fault)
+        with pytest.raises(PanelError) as failed:
+            driver.put_account(NAME, STOPPED)
+        assert not any(secret in str(failed.value) for secret in (KEYS.uuid, KEYS.sub_id))
+
     def test_client_is_made_with_our_keys_and_terms(self, case, driver):
         driver.put_account(NAME, replace(WANTED, devices=3), is_new=True)
         (user,) = ours(case)
@@ -54,7 +74,7 @@ class TestBothDialects:
         ("text", "error"),
         [
             ("database is locked", AccountFailed),
-            ("subId already in use: x", PanelRefused),
+            ("subId already in use", PanelRefused),
             ("at least one inbound is required", PanelRefused),
             ("something nobody has seen before", AccountFailed),
         ],

@@ -1,5 +1,6 @@
 """3x-ui's API as such: signing in, and answers turned into our errors. Of its routes others know."""
 
+import re
 import time
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +25,8 @@ SHUT = frozenset({301, 302, 303, 307, 308, 401, 404})
 REFUSED = "the panel refuses our administrator's name, password or code"
 REFUSED_TOKEN = "the panel refuses our token"
 WRONG_PLACE = "is this address a 3x-ui panel's, with its base path?"
+# A client's key, or the name of its subscription, stands behind these in a path: words of errors are shown.
+SECRET_IN_PATH = re.compile(r"(/(?:updateClient|delClient|subLinks)/)[^/?:\s]+")
 TOO_OLD = (
     "nothing here takes a token: is this the panel's address with its base path? "
     "A 3x-ui older than version 3 needs name and password"
@@ -76,7 +79,7 @@ class XuiApi:
             again = self._enter(entry)
             if again is not entry:  # once: what is shut now stays shut
                 answer = self._send(method, path, again, arguments)
-        call = f"{method} {path.split('?')[0]}"
+        call = _without_secret(f"{method} {path.split('?')[0]}")
         if answer.status == 404:
             or_token = " or does not take our token" if self.is_let_in_by_token else ""
             raise RouteMissing(f"{call}: 404, the panel has no such route{or_token}")
@@ -173,13 +176,17 @@ class XuiApi:
         try:
             return self._session.call(method, self._base + path, **arguments)
         except OutcomeUnknown as failed:
-            lost = AnswerLost(str(failed))
+            lost = AnswerLost(_without_secret(str(failed)))
             lost.was_quick = time.monotonic() - began < STALE_CONNECTION_SECONDS
             raise lost from failed
         except ServiceUnreachable as failed:
-            raise PanelDown(str(failed)) from failed
+            raise PanelDown(_without_secret(str(failed))) from failed
         except OutsideError as failed:
-            raise PanelRefused(str(failed), permanent=failed.permanent) from failed
+            raise PanelRefused(_without_secret(str(failed)), permanent=failed.permanent) from failed
+
+
+def _without_secret(words: str) -> str:
+    return SECRET_IN_PATH.sub(r"\1…", words)
 
 
 def segment(text: str) -> str:

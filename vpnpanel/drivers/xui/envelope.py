@@ -1,5 +1,6 @@
 """What the panel's answers mean: `{"success", "msg", "obj"}` with status 200, also for failures."""
 
+import re
 from typing import Any
 
 from core.http import Answer
@@ -50,6 +51,8 @@ MEANINGS: tuple[tuple[str, type[Exception]], ...] = (
     ("contains an invalid character", PanelRefused),
 )
 LONGEST_TEXT = 200
+# What the panel names behind this is the customer's subscription: a secret, and errors are shown to staff.
+SUBSCRIPTION = re.compile(r"(subid[^:]*:\s*)[^\s)]+", re.IGNORECASE)
 
 
 def open_envelope(call: str, answer: Answer) -> Any:
@@ -80,7 +83,8 @@ def failure(call: str, text: str) -> Exception:
     """Return the error that a failure's text means; one we don't know may pass by itself."""
     lower = text.lower()
     meaning = next((meaning for part, meaning in MEANINGS if part in lower), AccountFailed)
-    return meaning(f"{call}: {' '.join(text.split())[:LONGEST_TEXT]}")
+    said = SUBSCRIPTION.sub(r"\1…", " ".join(text.split()))
+    return meaning(f"{call}: {said[:LONGEST_TEXT]}")
 
 
 def _kind(answer: Answer) -> str:
