@@ -166,7 +166,9 @@ class PanelAdmin(KeptAdmin):
     fieldsets = FIELDSETS
 
     def save_model(self, request: HttpRequest, obj: Panel, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
+        # Only what was changed here: load and health of the panel move on while somebody looks at the form.
+        own = {field.name for field in obj._meta.concrete_fields}.intersection(form.changed_names)
+        obj.save(update_fields=own if change else None)
         actor = request.user.get_username()
         action = "panel.changed" if change else "panel.added"
         data = {"fields": form.changed_names, "name": obj.name}

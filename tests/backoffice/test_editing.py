@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from django.db.models import F
 from django.urls import reverse
 from django_celery_beat.models import PeriodicTask
 
@@ -14,6 +15,7 @@ from subscriptions.models import Plan
 from tests.backoffice.conftest import allow
 from tests.factories import make_customer, make_staff, make_subscription, serve
 from vpnpanel.models import Panel, PanelGroup
+from vpnpanel.panel_form import PanelForm
 
 pytestmark = pytest.mark.django_db
 
@@ -81,6 +83,18 @@ def test_staff_say_whether_a_panel_holds_what_syncs_find_and_what_it_costs(clien
     client.post(change(panel), {**panel_form, "holds_changes": "on", "monthly_cost": "9.90"})
     panel.refresh_from_db()
     assert panel.holds_changes and str(panel.monthly_cost) == "9.90"
+
+
+def test_what_happens_to_a_panel_while_its_form_is_saved_stays(client, panel, panel_form, monkeypatch):
+    def clean(form):
+        Panel.objects.update(load=F("load") + 1, is_up=False)
+        return checked(form)
+
+    checked = PanelForm.clean
+    monkeypatch.setattr(PanelForm, "clean", clean)
+    client.post(change(panel), {**panel_form, "location": "Amsterdam"})
+    panel.refresh_from_db()
+    assert (panel.location, panel.load, panel.is_up) == ("Amsterdam", 1, False)
 
 
 def test_a_new_panel_needs_a_password(client, staff, panel_form):
