@@ -59,7 +59,8 @@ class MoneyStorm(Storm):
         self._links: dict[int, set[str]] = {customer: set() for customer in self.customers}
         self._pressed_at: dict[int, dict[str, float]] = {customer: {} for customer in self.customers}
         shop.payments.emu("POST", "seed", seed=dose.seed)
-        shop.payments.set(**NOTICES)
+        # Until somebody has paid each notice comes twice: even a small dose meets one that does.
+        shop.payments.set(**{**NOTICES, "drop": 0, "duplicate": 1})
         if dose.is_hurried:
             self._later(2, self._hurry)
 
@@ -113,6 +114,7 @@ class MoneyStorm(Storm):
 
     def _pays(self, customer: int, plan: int, link: str) -> Life:
         self._shop.payments.pay(link)
+        self._shop.payments.set(**NOTICES)
         yield 0
 
     def _checks(self, customer: int, plan: int, link: str) -> Life:
