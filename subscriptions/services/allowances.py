@@ -41,13 +41,11 @@ class Allowance:
         self._taken: dict[int, int] = {}
 
     def _kept_plans(self) -> Pool:
-        """What flowed while staff let everything flow is not counted against what was paid for."""
+        """What flows while staff let everything flow is not counted against what was paid for: that stands
+        still since then."""
         subscription = self.subscription
-        limit = subscription.plans_limit
-        if subscription.own_limit == 0:
-            limit += self.used - subscription.allowance_from if limit else 0
-            subscription.allowance_from = self.used
-        return Pool(limit, subscription.plans_extra, self.used)
+        used = subscription.allowance_from if subscription.own_limit == 0 else self.used
+        return Pool(subscription.plans_limit, subscription.plans_extra, used)
 
     @property
     def is_used_up(self) -> bool:
@@ -131,6 +129,9 @@ class Allowance:
     def set_own(self, size: int | None) -> None:
         """Let staff's limit count from now on in place of what the plans allow; None: that again."""
         subscription = self.subscription
+        if subscription.own_limit == 0:
+            self.plans.go_on(self.used)
+            subscription.allowance_from = self.used
         subscription.own_limit = size
         if size is None:
             self.pool = self.plans
@@ -224,6 +225,7 @@ class Allowance:
         grant.save(update_fields=["began_at"])
 
     def _count_from_here(self) -> None:
+        self.plans.go_on(self.used)
         self.subscription.allowance_from, self.subscription.told_percent = self.used, 0
 
     def _pools_of(self, grant: Grant) -> list[Pool]:

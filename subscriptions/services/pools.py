@@ -29,9 +29,9 @@ class Pool:
         return self.left if keeps else min(self.left, self.extra)
 
     def add(self, size: int) -> None:
-        """Add on top, where there is a limit."""
-        if self.limit:
-            self.limit += size
+        """Add on top, where there is a limit. What panels let through beyond it is not taken from a gift."""
+        if self.limit and size:
+            self.limit = max(self.limit, self.used) + size
             self.extra = min(self.extra + size, self.left)
 
     def take(self, size: int, *, of_extra: bool) -> int:
@@ -69,6 +69,11 @@ class Pool:
             self.limit = self.used + kept
         self.extra = max(kept - amount, 0)
         return is_less
+
+    def go_on(self, used: int) -> None:
+        """Count on from here, with as much left as there was."""
+        self.limit += used - self.used if self.limit else 0
+        self.used = used
 
     def set_left(self, left: int) -> None:
         """Go back to a limit, of which so much is left."""

@@ -74,10 +74,10 @@ class AllowanceTest(TestCase):
             assert self.left(subscription) >= value[0] * GIB
 
     def give(self, subscription, size):
-        before = self.limit(subscription)
+        before = self.left(subscription)
         gift = {"source": f"staff:{Grant.objects.count()}", "traffic": size * GIB, "actor": "test"}
         self.twice(subscription, lambda: services.give(subscription.pk, seconds=0, **gift))
-        assert self.limit(subscription) == before + size * GIB
+        assert self.left(subscription) == before + size * GIB
 
     def use(self, subscription, size):
         """Whoever has used everything up gets what waits."""

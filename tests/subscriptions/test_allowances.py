@@ -12,6 +12,7 @@ from tests.factories import let_pass, make_customer, make_subscription, serve
 from tests.subscriptions.allowing import (
     DAY,
     GIB,
+    left,
     renew,
     resets_in,
     shown,
@@ -100,6 +101,17 @@ def test_what_is_given_after_the_end_starts_no_month():
     services.expire_due()
     services.give(subscription.pk, source="staff:1", seconds=0, traffic=GIB, actor="olga")
     assert shown(subscription) == (0, 101)
+
+
+@pytest.mark.parametrize("carries", [True, False])
+def test_what_panels_let_through_beyond_the_limit_takes_nothing_of_a_gift_or_a_purchase(carries):
+    subscription = start(terms(10, carries=carries))
+    use(subscription, 12)
+    services.give(subscription.pk, source="staff:1", seconds=0, traffic=5 * GIB, actor="olga")
+    assert left(subscription) == 5
+    use(subscription, 7)
+    renew(subscription, terms(10, carries=carries))
+    assert left(subscription) == 10
 
 
 def test_traffic_used_up_comes_back_with_the_month_and_is_announced():

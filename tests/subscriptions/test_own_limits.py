@@ -41,6 +41,17 @@ def test_limit_of_staff_may_be_none_and_be_lifted_again():
     assert told() == ["limit_changed", "limit_changed"]
 
 
+def test_traffic_without_a_limit_is_shown_whatever_else_happens_meanwhile():
+    subscription = start(terms(100))
+    use(subscription, 10)
+    own(subscription, 0)
+    use(subscription, 30)
+    services.give(subscription.pk, source="staff:1", seconds=DAY, traffic=5 * GIB, actor="olga")
+    assert shown(subscription) == (30, 0)
+    own(subscription, None)
+    assert shown(subscription) == (0, 95)
+
+
 @pytest.mark.parametrize("size", [40, 0, 500])
 def test_lifted_limit_of_staff_leaves_all_that_was_paid_and_given(size):
     subscription = start(terms(100, reset="never"))

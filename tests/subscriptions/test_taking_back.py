@@ -9,7 +9,7 @@ from subscriptions import services
 from subscriptions.errors import NoSuchGrant, NoSuchTakeBack, SourceTaken
 from subscriptions.models import Grant, Subscription, TakeBack
 from tests.factories import let_pass, make_subscription, serve
-from vpnpanel.models import Access
+from vpnpanel.models import Access, PanelAccount
 
 pytestmark = pytest.mark.django_db
 DAY = 86_400
@@ -145,8 +145,9 @@ def test_limit_stays_a_limit():
 
 def test_traffic_that_flowed_stays_used():
     subscription = make_subscription(traffic_limit=GIB)
-    serve(subscription, used_bytes=3 * GIB)
+    account = serve(subscription)
     give(subscription, traffic=10 * GIB)
+    PanelAccount.objects.filter(pk=account.pk).update(used_bytes=3 * GIB)
     assert (take().traffic, access_of(subscription).traffic_limit) == (8 * GIB, 3 * GIB)
 
 
