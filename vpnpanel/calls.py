@@ -3,12 +3,20 @@
 import logging
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from threading import Lock
 
 from core import clock
 from vpnpanel.connections import driver_for
-from vpnpanel.drivers.base import Desired, Observed, PanelDriver, RotatesKeys
+from vpnpanel.drivers.base import (
+    Desired,
+    Observed,
+    Outcome,
+    PanelDriver,
+    RotatesKeys,
+    Wish,
+    WorksInBatches,
+)
 from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelError, PanelRefused
 from vpnpanel.models import Panel
 from vpnpanel.plans import Plan, Result, Work
@@ -48,51 +56,81 @@ def carry_out(plan: Plan, drivers: Drivers) -> list[Result]:
 
 def carry_out_one(work: Work, drivers: Drivers) -> Result:
     """Make one call and return how it ended. Raises nothing; touches no database."""
-    panel = work.account.panel
     try:
-        with drivers.borrow(panel) as driver:
-            observed = _call_or_judge(work, driver, drivers)
+        with drivers.borrow(work.account.panel) as driver:
+            try:
+                outcome: Outcome = _call(work.wish, driver)
+            except PanelDown as failed:
+                outcome = _judge(failed, work.account.panel, drivers)
     except PanelError as failed:
-        return Result(work, clock.now(), error=failed)
+        return _result(work, failed)
     except Exception as failed:  # a bug met at one account must not stop the others
         log.exception("account %s: the driver broke", work.account.name)
-        return Result(work, clock.now(), error=AccountFailed(f"the driver broke: {type(failed).__name__}"))
-    return Result(work, clock.now(), observed, _mismatch(work.desired, observed))
+        return _result(work, AccountFailed(f"the driver broke: {type(failed).__name__}"))
+    return _result(work, outcome)
 
 
-def _call_or_judge(work: Work, driver: PanelDriver, drivers: Drivers) -> Observed | None:
-    """Tell one lost call from a panel that is away: only the latter makes everybody on it wait."""
-    panel = work.account.panel
+def carry_out_together(works: list[Work], drivers: Drivers) -> list[Result]:
+    """Make the calls of works on one panel, together if it takes that; return how each ended, in their order.
+
+    Raises nothing; touches no database. One by itself goes the way of `carry_out_one`.
+    """
+    if len(works) == 1:
+        return [carry_out_one(works[0], drivers)]
+    panel = works[0].account.panel
     try:
-        return _call(work, driver)
+        with drivers.borrow(panel) as driver:
+            if isinstance(driver, WorksInBatches):
+                return _carry_out_batch(works, driver, drivers)
+    except PanelError as failed:
+        return [_result(work, failed) for work in works]
+    except Exception:  # one of them meets a bug; one by one, the others need not
+        log.exception("panel %s: the driver broke at a batch of %s", panel.pk, len(works))
+    return [carry_out_one(work, drivers) for work in works]
+
+
+def _carry_out_batch(works: list[Work], driver: WorksInBatches, drivers: Drivers) -> list[Result]:
+    panel = works[0].account.panel
+    try:
+        outcomes = driver.carry_out([work.wish for work in works])
     except PanelDown as failed:
-        if look(panel).figures is not None:
-            raise AccountFailed(str(failed)) from failed
-        drivers.away[panel.pk] = failed
-        raise
+        outcomes = [failed] * len(works)
+    lost = next((outcome for outcome in outcomes if isinstance(outcome, PanelDown)), None)
+    if lost is not None:
+        judged = _judge(lost, panel, drivers)
+        outcomes = [judged if isinstance(outcome, PanelDown) else outcome for outcome in outcomes]
+    return [_result(work, outcome) for work, outcome in zip(works, outcomes, strict=True)]
 
 
-def _call(work: Work, driver: PanelDriver) -> Observed | None:
-    if work.desired is None:
-        driver.remove_account(work.account.name)
+def _judge(failed: PanelDown, panel: Panel, drivers: Drivers) -> PanelError:
+    """Tell a lost call from a panel that is away: only the latter makes everybody on it wait."""
+    if look(panel).figures is not None:
+        judged = AccountFailed(str(failed))
+        judged.__cause__ = failed
+        return judged
+    drivers.away[panel.pk] = failed
+    return failed
+
+
+def _call(wish: Wish, driver: PanelDriver) -> Observed | None:
+    if wish.desired is None:
+        driver.remove_account(wish.name)
         return None
-    try:
-        return _put(work, work.desired, driver)
-    except AccountMissing:
-        if work.desired.is_enabled:
-            raise
-        return None  # nobody gets through, which is what was wanted
-
-
-def _put(work: Work, desired: Desired, driver: PanelDriver) -> Observed:
-    if work.rotates:
+    if wish.rotates:
         if not isinstance(driver, RotatesKeys):
             raise PanelRefused("this kind of panel cannot change the keys of an account")
-        try:
-            return driver.rotate_account(work.account.name, desired)
-        except AccountMissing:
-            pass  # whatever is made now has keys that nobody knows yet
-    return driver.put_account(work.account.name, desired, is_new=work.account.serving_at is None)
+        with suppress(AccountMissing):  # whatever is made now has keys that nobody knows yet
+            return driver.rotate_account(wish.name, wish.desired)
+    return driver.put_account(wish.name, wish.desired, is_new=wish.is_new)
+
+
+def _result(work: Work, outcome: Outcome) -> Result:
+    desired, at = work.desired, clock.now()
+    if isinstance(outcome, AccountMissing) and desired is not None and not desired.is_enabled:
+        outcome = None  # nobody gets through, which is what was wanted
+    if isinstance(outcome, PanelError):
+        return Result(work, at, error=outcome)
+    return Result(work, at, outcome, _mismatch(desired, outcome))
 
 
 def _mismatch(desired: Desired | None, observed: Observed | None) -> AccountFailed | None:

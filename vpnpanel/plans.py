@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from vpnpanel.drivers.base import Desired, Observed
+from vpnpanel.drivers.base import Desired, Observed, Wish
 from vpnpanel.errors import PanelError
 from vpnpanel.models import Access, PanelAccount
 
@@ -18,6 +18,11 @@ class Work:
     account: PanelAccount
     desired: Desired | None
     rotates: bool = False
+
+    @property
+    def wish(self) -> Wish:
+        is_new = self.account.serving_at is None  # nobody was given its keys yet
+        return Wish(self.account.name, self.desired, is_new=is_new, rotates=self.rotates)
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,15 @@
 4. In one transaction, if the claim still holds, record what was seen, and the generation read at step 2.
    A change made meanwhile leaves the access dirty, so it is worked off again.
 Panels are called side by side in threads that never touch the database, one call at a time each; meanwhile
-the next access of each panel is planned. The panels of one access are called at once, and each answer is
-recorded as it comes. Panels with calls waiting are left out of a plan: their turn comes, and meanwhile the
-others serve.
+the next accesses are planned, and what waits for the same panel goes to it together where it takes that. The
+panels of one access are called at once, and each answer is recorded as it comes. Panels with as much waiting
+as fits into a batch are left out of a plan: their turn comes, and meanwhile the others serve.
 """
 
 import logging
 import time
-from collections import Counter
-from collections.abc import Collection, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Collection
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -26,6 +25,7 @@ from core.errors import LeaseLost
 from core.models import Installation
 from core.services import require_installation
 from vpnpanel.calls import Drivers, carry_out, carry_out_one
+from vpnpanel.lines import THREADS, Lines
 from vpnpanel.models import Access, Panel, PanelAccount
 from vpnpanel.plans import Plan, Result
 from vpnpanel.services.placement import make_plan
@@ -35,13 +35,10 @@ from vpnpanel.writers import WAIT_SECONDS, Writers, reserve
 log = logging.getLogger(__name__)
 
 PANELS_AT_ONCE = 4
-PLANS_PER_PANEL = 2
-THREADS = PANELS_AT_ONCE * PLANS_PER_PANEL
 BUDGET_SECONDS = 20.0
 # Longer than one account of a quick panel takes; claims of slow ones are prolonged while calls are under way.
 LEASE_SECONDS = 100.0
 KEEP_EVERY_SECONDS = 20.0
-SLOW_SECONDS = 5.0
 REPEATS = 3
 
 
@@ -101,18 +98,13 @@ def reconcile_due(budget_seconds: float = BUDGET_SECONDS) -> int:
         return _Sweep(installation, stack, budget_seconds).run()
 
 
-@dataclass
+@dataclass(eq=False)
 class _Running:
     """A plan whose calls are under way or next in line, with what came of them so far."""
 
     plan: Plan
-    since: float = field(default_factory=time.monotonic)
     kept_at: float = field(default_factory=time.monotonic)
     results: list[Result] = field(default_factory=list)
-
-    @property
-    def is_slow(self) -> bool:
-        return time.monotonic() - self.since > SLOW_SECONDS
 
     def keep(self) -> None:
         """Prolong the claim now and then. Who lost it nevertheless finds that out when recording."""
@@ -142,12 +134,11 @@ class _Sweep:
 
     def __init__(self, installation: Installation, stack: ExitStack, budget_seconds: float) -> None:
         self._installation = installation
-        self._drivers = Drivers(stack)
         self._writers = Writers()
         stack.callback(self._writers.drop)
-        self._pool = stack.enter_context(ThreadPoolExecutor(THREADS, thread_name_prefix="reconcile"))
+        self._lines: Lines[_Running] = Lines(Drivers(stack), stack)
+        self._under_way: set[_Running] = set()
         self._give_up_at = time.monotonic() + budget_seconds
-        self._calls: dict[Future[Result], tuple[int, _Running]] = {}
         self._tried = 0
         callable_panels = Panel.objects.filter(is_up=True).exclude(state=Panel.State.OFF)
         self._panels = set(callable_panels.values_list("pk", flat=True))
@@ -156,46 +147,55 @@ class _Sweep:
         try:
             self._work_off()
         finally:
-            self._take(list(self._calls))  # only after a bug: what was called is still recorded
+            while self._lines:  # only after a bug: what was called is still recorded
+                self._take(wait_seconds=1.0)
         return self._tried
 
     def _work_off(self) -> None:
         while True:
             self._writers.keep()
-            for _, running in self._calls.values():
+            for running in self._under_way:
                 running.keep()
-            plan = self._next_plan() if self._has_time() else None
+            self._take()
+            plan = self._next_plan() if self._has_time or self._lines.slow else None
             if plan is not None:
                 self._begin(plan)
-            elif self._calls:
-                self._take(wait(self._calls, timeout=1.0, return_when=FIRST_COMPLETED).done)
+            elif self._lines:
+                self._take(wait_seconds=1.0)
             else:
                 return
 
     def _begin(self, plan: Plan) -> None:
         running = _Running(plan)
-        for work in plan.works:
-            call = self._pool.submit(carry_out_one, work, self._drivers)
-            self._calls[call] = (work.account.panel_id, running)
         if not plan.works:
             finish(plan, [])
             self._tried += 1
+            return
+        self._under_way.add(running)
+        for work in plan.works:
+            self._lines.add(work, running)
 
-    def _take(self, calls: Iterable[Future[Result]]) -> None:
-        for call in calls:
-            _, running = self._calls.pop(call)
-            self._tried += running.take(call.result())
+    def _take(self, *, wait_seconds: float = 0) -> None:
+        for running, result in self._lines.take(wait_seconds):
+            if running.take(result):
+                self._under_way.remove(running)
+                self._tried += 1
 
+    @property
     def _has_time(self) -> bool:
-        """A panel that hangs holds the sweep up: meanwhile the others are served past the time given."""
-        return time.monotonic() < self._give_up_at or any(each.is_slow for _, each in self._calls.values())
+        return time.monotonic() < self._give_up_at
 
     def _busy(self) -> set[int]:
-        lines = Counter(panel for panel, _ in self._calls.values())
-        if len(lines) >= PANELS_AT_ONCE:
-            return self._panels
-        full = {panel for panel, length in lines.items() if length >= PLANS_PER_PANEL}
-        return full | self._writers.elsewhere
+        """Return the panels that nothing more is planned for now.
+
+        One that hangs holds the sweep up: meanwhile the others are served past the time given.
+        """
+        busy = self._lines.full | self._writers.elsewhere
+        if not self._has_time:
+            busy |= self._lines.slow
+        return (
+            busy if len(self._lines.in_use) < PANELS_AT_ONCE else busy | (self._panels - self._lines.in_use)
+        )
 
     def _next_plan(self) -> Plan | None:
         """Claim and plan the next access that a free panel can do something for; None if there is none."""

@@ -17,6 +17,7 @@ from sandbox.xui.versions import CLIENTS
 
 DAY_MS = 86_400_000
 Change = Callable[[Record], Awaitable[None]]
+Move = Callable[[Record, int], Awaitable[None]]
 
 
 class BulkDoor(RecordDoor):
@@ -82,24 +83,35 @@ class BulkDoor(RecordDoor):
         return await self.each(body, "deleted", change)
 
     async def attach(self, request: web.Request) -> Reply:
-        body = await object_of(request)
-
-        async def change(record: Record) -> None:
-            for number in numbers_of(body, "inboundIds"):
-                if number not in record.inbound_ids:
-                    await self.records.put_into(record, number)
-
-        return await self.each(body, "attached", change)
+        return await self.move(request, "attached", self.records.put_into, stands=False)
 
     async def detach(self, request: web.Request) -> Reply:
+        return await self.move(request, "detached", self.records.take_out_of, stands=True)
+
+    async def move(self, request: web.Request, done: str, change: Move, *, stands: bool) -> Reply:
+        """Put clients into inbounds, or take those out that `stand` there; name them, and errors as texts.
+
+        Who had nothing to do is skipped; what goes wrong at one inbound leaves the others done.
+        """
         body = await object_of(request)
-
-        async def change(record: Record) -> None:
-            for number in numbers_of(body, "inboundIds"):
-                if number in record.inbound_ids:
-                    await self.records.take_out_of(record, number)
-
-        return await self.each(body, "detached", change)
+        await self.panel.compute()
+        moved, skipped, errors = [], [], []
+        for email in emails_of(body):
+            record = self.state.records.get(email)
+            if record is None:
+                errors.append(f"{email}: {MISSING}")
+                continue
+            due = [each for each in numbers_of(body, "inboundIds") if (each in record.inbound_ids) == stands]
+            for number in due:
+                try:
+                    await change(record, number)
+                except Failure as failure:
+                    errors.append(f"inbound {number}: {failure.error.strip()}")
+                else:
+                    moved.append(email)
+            if not due:
+                skipped.append(email)
+        return Reply(obj={done: moved or None, "skipped": skipped or None, "errors": errors or None})
 
     async def reset(self, request: web.Request) -> Reply:
         """Set counters to zero, and always flag a restart of the core."""
@@ -133,7 +145,7 @@ class BulkDoor(RecordDoor):
             record = self.state.records.get(email)
             try:
                 if record is None:
-                    raise Failure(MISSING)
+                    raise Failure("client not found")
                 await change(record)
                 count += 1
             except Failure as failure:

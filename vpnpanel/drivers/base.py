@@ -6,10 +6,12 @@ import json
 import secrets
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
+
+from vpnpanel.errors import PanelError
 
 # How long keys may be that are not any text: those of the ciphers of 2022.
 KEY_BYTES = (16, 32)
@@ -224,6 +226,38 @@ class RotatesKeys(ABC):
 
         Safe to repeat: an account that has those keys already only gets its terms. Also for one that is
         switched off, which stays off. Returns what the panel shows afterwards. Raises AccountMissing.
+        """
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to become of one account: as `desired`, or not there any more where that is None.
+
+    `is_new` as for `put_account`. `rotates` as for `rotate_account`, but one that is missing is made.
+    """
+
+    name: str
+    desired: Desired | None
+    is_new: bool = False
+    rotates: bool = False
+
+
+# How one wish ended: what the panel shows, None where the account is removed, or what went wrong.
+Outcome = Observed | PanelError | None
+
+
+class WorksInBatches(ABC):
+    """A panel that is told about many accounts in fewer calls than about each by itself."""
+
+    # Whoever comes next waits for the batch before, so it is not as large as the panel would take.
+    at_once: int = 25
+
+    @abstractmethod
+    def carry_out(self, wishes: Sequence[Wish]) -> list[Outcome]:
+        """Bring accounts of different names to what is wished; return how each ended, in their order.
+
+        Each as `put_account`, `rotate_account` or `remove_account` would, and as safe to repeat: what goes
+        wrong with one of them is its outcome, and no other's. Raises what is wrong for all of them.
         """
 
 

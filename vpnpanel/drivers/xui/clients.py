@@ -1,21 +1,19 @@
 """The clients dialect (from v3.1.0): one record per customer, attached to several inbounds.
 
-An update replaces the whole record, so it is read, changed, and sent with everything in it. The reading side
-calls the key `uuid`, the writing side `id`; versions before 3.3.1 make a new one if it is left out.
+An update replaces the whole record, so it is read, changed, and sent with everything in it. One account and
+many go the same way: what is shown is read, what differs is written, and it is read back. Many are read by
+one list where that is cheaper, and written together where the panel has a call for it.
 """
 
-import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from vpnpanel.drivers.base import Credentials, Desired, Observed, PanelAddress
+from vpnpanel.drivers.base import Credentials, Desired, Observed, Outcome, PanelAddress, Wish
 from vpnpanel.drivers.xui.accounts import (
     COMPARED,
     VERIFIED,
     VISION,
     Part,
-    Row,
     differences,
     fresh_client,
     keys,
@@ -25,41 +23,37 @@ from vpnpanel.drivers.xui.accounts import (
     terms,
 )
 from vpnpanel.drivers.xui.api import XuiApi, segment
-from vpnpanel.drivers.xui.envelope import NameTaken, RouteMissing, may_try_again
+from vpnpanel.drivers.xui.envelope import AnswerLost, RouteMissing
+from vpnpanel.drivers.xui.errands import ROUNDS
 from vpnpanel.drivers.xui.inbounds import Client, Inbound, read_inbounds, to_sell
 from vpnpanel.drivers.xui.known import Known
 from vpnpanel.drivers.xui.learnt import learn
 from vpnpanel.drivers.xui.links import LinkWriter
-from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelError, PanelRefused
+from vpnpanel.drivers.xui.records import Record, read_record, records_in, records_named, records_of
+from vpnpanel.drivers.xui.writes import (
+    ADD,
+    ATTACH,
+    DELETE,
+    DETACH,
+    ROOT,
+    SWITCH_OFF,
+    UPDATE,
+    Call,
+    RecordErrand,
+    Writer,
+)
+from vpnpanel.errors import AccountFailed, AccountMissing, PanelError, PanelRefused
 
-log = logging.getLogger(__name__)
-
-ROOT = "panel/api/clients"
-# A write is repeated once if the panel does not show it.
-ROUNDS = 2
 # From here on the panel leaves the flow out by itself where an inbound cannot carry it.
 DROPS_FLOW = (3, 2, 8)
+# A list of so many clients, some 150 kB, takes as long as one more call does.
+CLIENTS_PER_CALL = 200
+# A record, and its traffic row.
+CALLS_PER_LOOK = 2
 
 
-@dataclass(frozen=True)
-class Record:
-    """A customer as the panel keeps them, `client` under the names of the writing side."""
-
-    client: Client
-    inbound_ids: frozenset[int]
-    row: Row | None = None
-
-    @property
-    def is_enabled(self) -> bool:
-        return bool(self.client.get("enable"))
-
-
-@dataclass(frozen=True)
-class Call:
-    """One write to make."""
-
-    path: str
-    body: dict[str, Any]
+# Where accounts are to stand that are on (True) or off, or why that cannot be.
+Sold = dict[bool, list[Inbound] | PanelRefused]
 
 
 class ClientsDialect:
@@ -69,6 +63,7 @@ class ClientsDialect:
         self._api = api
         self._address = address
         self._known = known
+        self._writer = Writer(api, known)
 
     def inbounds(self) -> list[Inbound]:
         inbounds = read_inbounds(self._api.get("panel/api/inbounds/list"))
@@ -83,47 +78,100 @@ class ClientsDialect:
 
     def put(self, name: str, desired: Desired, *, is_new: bool = False, may_make: bool = True) -> Observed:
         """Write what differs, read back, and once more what still differs; then it failed."""
-        sold = self._sold(desired)
-        record = self._read(name)
-        if record is None and not may_make:
-            raise AccountMissing(f"the panel has no client {name}")
-        if is_new and record is not None:
-            _require_ours(name, record, desired)
-        problem: PanelError | None = None
-        for _ in range(ROUNDS):
-            calls = self._calls(name, desired, record, sold, COMPARED)
-            if not calls:
-                break
-            problem = self._make(calls)
-            if isinstance(problem, AccountMissing):  # an inbound went away since we last read them
-                self._known.forget_inbounds()
-                sold = self._sold(desired)
-            record = self._read(name)
-            if problem is None or may_try_again(problem):
-                continue
-            if self._calls(name, desired, record, sold, VERIFIED):
-                raise problem
-        if record is None:
-            raise problem or AccountMissing(f"the panel has no client {name}")
-        if self._calls(name, desired, record, sold, VERIFIED):
-            raise problem or AccountFailed(f"account {name}: the panel does not show what was written")
-        return self._show_one(name, record)
+        (outcome,) = self._run([RecordErrand(Wish(name, desired, is_new), may_make)])
+        if isinstance(outcome, Observed):
+            return outcome
+        raise outcome or AccountMissing(f"the panel has no client {name}")
 
     def remove(self, name: str) -> None:
         """Switch off, then delete; a client that is not there is what was wanted."""
-        problem: PanelError | None = None
-        for _ in range(ROUNDS):
-            record = self._read(name)
-            if record is None:
-                return
-            if problem is not None and not may_try_again(problem):
-                raise problem
-            calls = [Call(f"{ROOT}/del/{segment(name)}", {})]
-            if record.client.get("enable"):
-                calls.insert(0, Call(f"{ROOT}/update/{segment(name)}", {**record.client, "enable": False}))
-            problem = self._make(calls)
-        if self._read(name) is not None:
-            raise problem or AccountFailed(f"account {name}: the panel still shows it after removing it")
+        (outcome,) = self._run([RecordErrand(Wish(name, None))])
+        if isinstance(outcome, PanelError):
+            raise outcome
+
+    def carry_out(self, wishes: Sequence[Wish]) -> list[Outcome]:
+        """Bring many accounts to what is wished. Raises what is wrong with the panel itself."""
+        return self._run([RecordErrand(wish) for wish in wishes])
+
+    def _run(self, errands: list[RecordErrand]) -> list[Outcome]:
+        self._look(errands)
+        for number in range(ROUNDS):
+            self._plan(errands)
+            if not any(errand.calls for errand in errands):
+                break
+            self._writer.make(errands, together=number == 0)
+            if any(isinstance(errand.problem, AccountMissing) for errand in errands):
+                self._known.forget_inbounds()  # one went away since we last read them
+            self._look([errand for errand in errands if errand.calls and not errand.is_refused])
+        return self._judge(errands)
+
+    def _look(self, errands: list[RecordErrand]) -> None:
+        """Read what the panel shows of each. Raises PanelDown and PanelRefused."""
+        listed = self._list([errand.wish.name for errand in errands])
+        for errand in errands:
+            name, errand.unreadable = errand.wish.name, None
+            try:
+                errand.record = listed[name] if name in listed else self._read(name)
+            except AccountFailed as failed:
+                errand.unreadable = failed
+
+    def _list(self, names: list[str]) -> dict[str, Record | None]:
+        """Return many clients as one list shows them; those left out are to be read one by one."""
+        most = CLIENTS_PER_CALL * CALLS_PER_LOOK * len(names)
+        if len(names) < 2 or (self._known.accounts or 0) > most or self._known.is_list_too_long:
+            return {}
+        try:
+            rows = self._api.get(f"{ROOT}/list")
+        except AnswerLost as lost:
+            self._known.is_list_too_long = not lost.was_quick
+            raise
+        except (RouteMissing, AccountFailed):
+            return {}
+        if not isinstance(rows, list):
+            return {}
+        self._known.keep_count(len(rows))
+        return records_named(names, rows)
+
+    def _plan(self, errands: list[RecordErrand]) -> None:
+        """Put down at each errand what is to be written now. Raises as `_look`."""
+        sold = self._sold_for(errands)
+        for errand in errands:
+            try:
+                errand.calls = [] if errand.is_over else self._calls(errand, sold, COMPARED)
+            except PanelRefused as refused:
+                errand.calls, errand.problem = [], refused
+
+    def _judge(self, errands: list[RecordErrand]) -> list[Outcome]:
+        """Return how each ended, by what the panel shows now."""
+        sold = self._sold_for(errands)
+        wrong = {errand.wish.name: self._wrong(errand, sold) for errand in errands}
+        there = {
+            errand.wish.name: errand.record
+            for errand in errands
+            if errand.record is not None and wrong[errand.wish.name] is None
+        }
+        shown = {each.name: each for each in self._show_all(there)} if there else {}
+        return [wrong[errand.wish.name] or shown.get(errand.wish.name) for errand in errands]
+
+    def _wrong(self, errand: RecordErrand, sold: Sold) -> PanelError | None:
+        """Return why it is not as wished, None if it is."""
+        name = errand.wish.name
+        if errand.unreadable or errand.is_refused:
+            return errand.unreadable or errand.problem
+        if errand.wish.desired is None:
+            if errand.record is None:
+                return None
+            return errand.trouble or AccountFailed(
+                f"account {name}: the panel still shows it after removing it"
+            )
+        if errand.record is None:
+            return errand.trouble or AccountMissing(f"the panel has no client {name}")
+        try:
+            if not self._calls(errand, sold, VERIFIED):
+                return None
+        except PanelRefused as refused:
+            return refused
+        return errand.trouble or AccountFailed(f"account {name}: the panel does not show what was written")
 
     def accounts(self) -> list[Observed]:
         """Return every account of the panel, ours and others, oldest first."""
@@ -132,7 +180,8 @@ class ClientsDialect:
             rows = self._api.get(f"{ROOT}/list")
         except RouteMissing:
             rows = None
-        records = _records_of(rows, inbounds) if isinstance(rows, list) else _records_in(inbounds)
+        records = records_of(rows, inbounds) if isinstance(rows, list) else records_in(inbounds)
+        self._known.keep_count(len(records))
         return self._show_all(records, inbounds)
 
     def numbers(self) -> tuple[int, int]:
@@ -141,7 +190,8 @@ class ClientsDialect:
         page = page if isinstance(page, dict) else {}
         summary = page.get("summary")
         online = summary.get("onlineCount") if isinstance(summary, dict) else 0
-        return int(page.get("total") or 0), int(online or 0)
+        self._known.keep_count(int(page.get("total") or 0))
+        return self._known.accounts or 0, int(online or 0)
 
     def _read(self, name: str) -> Record | None:
         """Return the record with its traffic row; None if the panel has none."""
@@ -155,78 +205,76 @@ class ClientsDialect:
             row = self._api.get(f"{ROOT}/traffic/{segment(name)}")
         except AccountMissing:
             row = None
-        return _record(shown, row)
+        return read_record(shown, row)
 
-    def _sold(self, desired: Desired) -> list[Inbound]:
+    def _sold_for(self, errands: Iterable[RecordErrand]) -> Sold:
+        """Return where to have accounts that are on, and such as are off; or why there is no such place."""
+        wished = [errand.wish.desired for errand in errands if not errand.is_refused]
+        return {is_on: self._sold(is_on) for is_on in {each.is_enabled for each in wished if each}}
+
+    def _sold(self, is_enabled: bool) -> list[Inbound] | PanelRefused:
         chosen = self._address.inbounds
         try:
             return to_sell(self._known.inbounds(self.inbounds), chosen)
         except PanelRefused:
-            if not desired.is_enabled:
+            if not is_enabled:
                 return []  # a mistyped inbound must not keep anybody from being cut off
         self._known.forget_inbounds()
-        return to_sell(self._known.inbounds(self.inbounds), chosen)
+        try:
+            return to_sell(self._known.inbounds(self.inbounds), chosen)
+        except PanelRefused as refused:
+            return refused
 
-    def _calls(
-        self,
-        name: str,
-        desired: Desired,
-        record: Record | None,
-        sold: list[Inbound],
-        names: Iterable[str],
-    ) -> list[Call]:
-        """Return what to write so that the record is as desired and stands where it should."""
-        sold_ids = {each.id for each in sold}
+    def _calls(self, errand: RecordErrand, sold: Sold, names: Iterable[str]) -> list[Call]:
+        """Return what to write so that the record is as wished and stands where it should.
+
+        Raises PanelRefused if that cannot be.
+        """
+        desired, record = errand.wish.desired, errand.record
+        if desired is None:
+            return _removal(record)
+        inbounds = sold[desired.is_enabled]
+        if isinstance(inbounds, PanelRefused):
+            raise inbounds
         if record is None:
-            if not desired.is_enabled:
-                return []
-            client = self._new_client(name, desired, sold)
-            return [Call(f"{ROOT}/add", {"client": client, "inboundIds": sorted(sold_ids)})]
-        used = Part(record.client, record.row).used
-        wanted = {**record.client, **terms(desired, used), **_keys(desired.credentials, sold)}
-        calls = []
-        if must_write(wanted, record.client, record.row, names):
-            calls.append(Call(f"{ROOT}/update/{segment(name)}", wanted))
+            may_make = desired.is_enabled and errand.may_make
+            return [self._creation(errand.wish.name, desired, inbounds)] if may_make else []
+        if errand.wish.is_new and not errand.wish.rotates:
+            _require_ours(errand.wish.name, record, desired)
+        return [*_changes(record, desired, inbounds, names), *self._moves(record, desired, inbounds)]
+
+    def _creation(self, name: str, desired: Desired, sold: list[Inbound]) -> Call:
+        """Always with keys of our own: the panel does not tell which it would make."""
+        own_keys = _keys(desired.credentials or Credentials.fresh(), sold)
+        flow = {"flow": VISION if self._may_flow(sold) else ""}
+        client = fresh_client(name) | own_keys | flow | terms(desired, 0)
+        return Call(ADD, {"client": client, "inboundIds": sorted(each.id for each in sold)})
+
+    def _moves(self, record: Record, desired: Desired, sold: list[Inbound]) -> Iterator[Call]:
         if not desired.is_enabled:
-            return calls
+            return
+        sold_ids = {each.id for each in sold}
         if missing := sorted(sold_ids - record.inbound_ids):
-            calls.append(Call(f"{ROOT}/{segment(name)}/attach", {"inboundIds": missing}))
+            yield Call(ATTACH, {"inboundIds": missing})
         if surplus := sorted(self._surplus(record, sold_ids)):
-            calls.append(Call(f"{ROOT}/{segment(name)}/detach", {"inboundIds": surplus}))
-        return calls
+            yield Call(DETACH, {"inboundIds": surplus})
 
     def _surplus(self, record: Record, sold_ids: Iterable[int]) -> frozenset[int]:
         """Inbounds it should not stand on; where staff chose none, one that is switched off is no mistake."""
         return record.inbound_ids.difference(sold_ids) if self._address.inbounds else frozenset()
 
-    def _new_client(self, name: str, desired: Desired, sold: list[Inbound]) -> Client:
-        """Always with keys of our own: the panel does not tell which it would make."""
-        own_keys = _keys(desired.credentials or Credentials.fresh(), sold)
-        flow = {"flow": VISION if self._may_flow(sold) else ""}
-        return fresh_client(name) | own_keys | flow | terms(desired, 0)
-
     def _may_flow(self, sold: list[Inbound]) -> bool:
         vless = [each.carries_flow for each in sold if each.protocol == "vless"]
         return all(vless) or self._known.version >= DROPS_FLOW if any(vless) else False
 
-    def _make(self, calls: Iterable[Call]) -> PanelError | None:
-        """Make the calls up to the first that goes wrong, and return what did. Raises PanelRefused."""
-        for call in calls:
-            try:
-                self._api.post(call.path, json=call.body)
-            except (NameTaken, AccountMissing) as failed:
-                return failed
-            except PanelRefused:
-                raise
-            except PanelError as failed:
-                return failed
-        return None
-
     def _show_one(self, name: str, record: Record) -> Observed:
-        (shown,) = self._show_all({name: record}, self._known.inbounds(self.inbounds))
+        (shown,) = self._show_all({name: record})
         return shown
 
-    def _show_all(self, records: Mapping[str, Record], inbounds: list[Inbound]) -> list[Observed]:
+    def _show_all(
+        self, records: Mapping[str, Record], inbounds: list[Inbound] | None = None
+    ) -> list[Observed]:
+        inbounds = self._known.inbounds(self.inbounds) if inbounds is None else inbounds
         sold_ids = self._known.sold_ids(inbounds)
         self._learn_ways(records, inbounds, sold_ids)
         writer = LinkWriter(self._address.base_url, self._address.public_host, self._known.ways)
@@ -311,67 +359,16 @@ def _require_ours(name: str, record: Record, desired: Desired) -> None:
         raise PanelRefused(f"the panel has a client {name} that is not ours")
 
 
-def _record(shown: Any, row: Any) -> Record:
-    """Return a record from an answer of the reading side. Raises PanelDown if it is none."""
-    client = shown.get("client", shown) if isinstance(shown, dict) else None
-    if not isinstance(client, dict) or not client.get("email"):
-        raise PanelDown("a client of the panel cannot be read")
-    ids = shown.get("inboundIds")
-    if ids is None:
-        ids = client.get("inboundIds")
-    used_row = row if isinstance(row, dict) else None
-    return Record(_writable(client), frozenset(int(each) for each in ids or ()), used_row)
+def _changes(record: Record, desired: Desired, sold: list[Inbound], names: Iterable[str]) -> Iterator[Call]:
+    used = Part(record.client, record.row).used
+    wanted = {**record.client, **terms(desired, used), **_keys(desired.credentials, sold)}
+    if must_write(wanted, record.client, record.row, names):
+        is_all = differences(wanted, record.client, (*COMPARED, "comment")) == ["enable"]
+        yield Call(SWITCH_OFF if is_all and not desired.is_enabled else UPDATE, wanted)
 
 
-def _writable(client: Mapping[str, Any]) -> Client:
-    """Put fields under the names and in the forms they are written in.
-
-    The number of the row is the panel's own; what is read as `uuid` is written as `id`. Lists and objects are
-    read as texts, and written so the panel refuses the whole record: an empty one is left out, which means
-    the same, and WireGuard's addresses are put into a list.
-    """
-    uuid = client.get("uuid") or (client.get("id") if isinstance(client.get("id"), str) else "")
-    kept = {
-        name: value
-        for name, value in client.items()
-        if name not in ("uuid", "inboundIds", "traffic") and value not in ("", None)
-    }
-    if isinstance(addresses := kept.get("allowedIPs"), str):
-        kept["allowedIPs"] = [each.strip() for each in addresses.split(",") if each.strip()]
-    return {**kept, "id": uuid or ""}
-
-
-def _records_of(rows: list[Any], inbounds: list[Inbound]) -> dict[str, Record]:
-    """Return the records of a list's answer by name, oldest first; keys a row lacks stand in the inbounds."""
-    placed = _records_in(inbounds)
-    found: dict[str, Record] = {}
-    for row in sorted((each for each in rows if isinstance(each, dict)), key=_number):
-        record = _record(row, row.get("traffic"))
-        email = str(record.client["email"])
-        there = placed.get(email)
-        if there is not None:
-            said = {field: value for field, value in record.client.items() if value not in ("", None)}
-            client = {**record.client, **there.client, **said}
-            record = Record(client, record.inbound_ids or there.inbound_ids, record.row or there.row)
-        found[email] = record
-    return found
-
-
-def _records_in(inbounds: list[Inbound]) -> dict[str, Record]:
-    """Return the records as the inbounds' settings show them."""
-    found: dict[str, Record] = {}
-    rows = {row.get("email"): row for inbound in inbounds for row in inbound.stats}
-    for inbound in inbounds:
-        for client in inbound.clients:
-            email = str(client.get("email") or "")
-            known = found.get(email)
-            ids = (known.inbound_ids if known else frozenset()) | {inbound.id}
-            merged = {**client, **known.client} if known else client
-            found[email] = Record(_writable(merged), ids, rows.get(email))
-    return found
-
-
-def _number(row: Mapping[str, Any]) -> int:
-    shown = row.get("client", row)
-    number = shown.get("id") if isinstance(shown, dict) else None
-    return number if isinstance(number, int) else 2**62
+def _removal(record: Record | None) -> list[Call]:
+    if record is None:
+        return []
+    off = [Call(SWITCH_OFF, {**record.client, "enable": False})] if record.is_enabled else []
+    return [*off, Call(DELETE, {})]

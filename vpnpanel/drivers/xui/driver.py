@@ -1,6 +1,6 @@
 """3x-ui (v2.6.0 to v2.9.4, and from v3.2.5 on) as the shop needs it: finds out which dialect to speak."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -9,10 +9,13 @@ from vpnpanel.drivers.base import (
     Figures,
     ListsInbounds,
     Observed,
+    Outcome,
     Page,
     PanelAddress,
     PanelDriver,
     RotatesKeys,
+    Wish,
+    WorksInBatches,
 )
 from vpnpanel.drivers.xui.api import XuiApi
 from vpnpanel.drivers.xui.clients import ClientsDialect
@@ -27,7 +30,7 @@ Result = TypeVar("Result")
 OLDEST_SUPPORTED = (3, 2, 5)
 
 
-class XuiDriver(PanelDriver, ListsInbounds, RotatesKeys):
+class XuiDriver(PanelDriver, ListsInbounds, RotatesKeys, WorksInBatches):
     """A 3x-ui panel, on inbounds of the shop's own."""
 
     page_size = 200
@@ -61,8 +64,8 @@ class XuiDriver(PanelDriver, ListsInbounds, RotatesKeys):
 
     def put_account(self, name: str, desired: Desired, *, is_new: bool = False) -> Observed:
         shown = self._run(lambda dialect: dialect.put(name, desired, is_new=is_new))
-        if desired.is_enabled and not shown.links:
-            raise PanelRefused(f"account {name} got no usable link: check the panel's inbounds and its host")
+        if (useless := _useless(desired, shown)) is not None:
+            raise useless
         return shown
 
     def rotate_account(self, name: str, desired: Desired) -> Observed:
@@ -70,6 +73,13 @@ class XuiDriver(PanelDriver, ListsInbounds, RotatesKeys):
 
     def remove_account(self, name: str) -> None:
         self._run(lambda dialect: dialect.remove(name))
+
+    def carry_out(self, wishes: Sequence[Wish]) -> list[Outcome]:
+        outcomes = self._run(lambda dialect: dialect.carry_out(wishes))
+        return [
+            (_useless(wish.desired, outcome) if isinstance(outcome, Observed) else None) or outcome
+            for wish, outcome in zip(wishes, outcomes, strict=True)
+        ]
 
     def pages(self, start: int = 0) -> Iterator[Page]:
         """Two calls in all: the panel gives everything at once, and it is handed on in pieces."""
@@ -107,9 +117,11 @@ class XuiDriver(PanelDriver, ListsInbounds, RotatesKeys):
 
     def _detect(self) -> str:
         try:
-            self._api.get("panel/api/clients/list/paged", page=1, pageSize=1)
+            page = self._api.get("panel/api/clients/list/paged", page=1, pageSize=1)
         except RouteMissing:
             return LegacyDialect.name
+        if isinstance(page, dict):
+            self._known.keep_count(int(page.get("total") or 0))
         self._known.version = version_of(str(self._status().get("panelVersion") or ""))
         return ClientsDialect.name
 
@@ -163,6 +175,12 @@ class XuiDriver(PanelDriver, ListsInbounds, RotatesKeys):
         elif dialect.name == LegacyDialect.name and self._api.is_version_3:
             details["warning"] = "3x-ui 3.0 is between the versions this driver was made for: update it"
         return details
+
+
+def _useless(desired: Desired | None, shown: Observed) -> PanelRefused | None:
+    if desired is None or not desired.is_enabled or shown.links:
+        return None
+    return PanelRefused(f"account {shown.name} got no usable link: check the panel's inbounds and its host")
 
 
 def version_of(text: str) -> tuple[int, ...]:

@@ -27,6 +27,8 @@ class Known:
     has_old_status: bool = False
     accounts: int | None = None
     accounts_at: float = 0.0
+    # It took more time to list all clients than we wait.
+    is_list_too_long: bool = False
     # The ways in that the panel's own links showed, by inbound; none where they did not tell.
     ways: dict[int, tuple[Way, ...]] = field(default_factory=dict)
     _ways_at: dict[int, float] = field(default_factory=dict)

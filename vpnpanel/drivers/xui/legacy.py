@@ -5,52 +5,26 @@ and all of them the same subscription id. The panel reads and writes an inbound'
 change, so of two at once one is lost: there may be one writer at a time, and each write is read back.
 """
 
-import json
-import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
-from vpnpanel.drivers.base import Desired, Observed, PanelAddress
+from vpnpanel.drivers.base import Desired, Observed, Outcome, PanelAddress, Wish
 from vpnpanel.drivers.xui import families
 from vpnpanel.drivers.xui.accounts import COMPARED, VERIFIED, must_write
-from vpnpanel.drivers.xui.api import XuiApi, segment
-from vpnpanel.drivers.xui.envelope import (
-    AnswerLost,
-    KeyUnknown,
-    LastClient,
-    NameTaken,
-    RouteMissing,
-    may_try_again,
-)
-from vpnpanel.drivers.xui.families import Family
-from vpnpanel.drivers.xui.inbounds import Client, Inbound, read_inbound, read_inbounds, to_sell
+from vpnpanel.drivers.xui.api import XuiApi
+from vpnpanel.drivers.xui.envelope import RouteMissing
+from vpnpanel.drivers.xui.errands import ROUNDS
+from vpnpanel.drivers.xui.families import Family, Member
+from vpnpanel.drivers.xui.inbounds import Inbound, read_inbound, read_inbounds, to_sell
 from vpnpanel.drivers.xui.known import Known
+from vpnpanel.drivers.xui.legacy_writes import ROOT, Change, FamilyErrand, Writer
 from vpnpanel.drivers.xui.links import LinkWriter
 from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelError, PanelRefused
 
-log = logging.getLogger(__name__)
-
-ROOT = "panel/api/inbounds"
-# A write is repeated once if the panel does not show it.
-ROUNDS = 2
 # More of them are read back by one list than one by one.
 MOST_READ_ONE_BY_ONE = 3
-
-
-@dataclass(frozen=True)
-class Change:
-    """A client to write into an inbound: a new one, or all of `old` replaced."""
-
-    inbound: Inbound
-    old: Client | None
-    new: Client
-
-    @property
-    def lets_in_again(self) -> bool:
-        return self.old is not None and bool(self.new.get("enable"))
 
 
 class LegacyDialect:
@@ -60,6 +34,7 @@ class LegacyDialect:
         self._api = api
         self._address = address
         self._known = known
+        self._writer = Writer(api)
 
     def inbounds(self) -> list[Inbound]:
         return self._read()
@@ -73,41 +48,62 @@ class LegacyDialect:
 
     def put(self, name: str, desired: Desired, *, is_new: bool = False, may_make: bool = True) -> Observed:
         """Write what differs, read back, and once more what still differs; then it failed."""
-        changes_in = partial(self._changes, name, desired, is_new)
-        inbounds = self._blank() if is_new and desired.is_enabled else self._read()
-        if not may_make and not families.of_name(name, inbounds).members:
-            raise AccountMissing(f"the panel has no client of account {name}")
-        problem: PanelError | None = None
-        for _ in range(ROUNDS):
-            changes = changes_in(inbounds, COMPARED)
-            if not changes:
-                break
-            problem = self._write_all(changes)
-            inbounds = self._read_back(changes, inbounds, problem)
-            if problem is not None and not may_try_again(problem) and changes_in(inbounds, VERIFIED):
-                raise problem
-        if left := changes_in(inbounds, VERIFIED):
-            if isinstance(problem, PanelRefused):
-                raise problem
-            raise AccountFailed(f"account {name}: the panel does not show what was written ({_names(left)})")
-        family = families.of_name(name, inbounds)
-        if not family.members:
-            raise AccountMissing(f"the panel has no client of account {name}")
-        return self._show(family, inbounds)
+        (outcome,) = self._run([FamilyErrand(Wish(name, desired, is_new), may_make)])
+        if isinstance(outcome, Observed):
+            return outcome
+        raise outcome or AccountMissing(f"the panel has no client of account {name}")
 
     def remove(self, name: str) -> None:
         """Switch off, then delete, each client of the account; the last of an inbound stays, switched off."""
-        problem: PanelError | None = None
-        for _ in range(ROUNDS):
-            members = [each for each in families.of_name(name, self._read()).members if not each.is_stuck]
-            if not members:
-                return
-            if problem is not None and not may_try_again(problem):
-                raise problem
-            for member in members:
-                problem = self._remove_one(member.inbound, member.client) or problem
-        if any(not each.is_stuck for each in families.of_name(name, self._read()).members):
-            raise problem or AccountFailed(f"account {name}: the panel still shows it after removing it")
+        (outcome,) = self._run([FamilyErrand(Wish(name, None))])
+        if isinstance(outcome, PanelError):
+            raise outcome
+
+    def carry_out(self, wishes: Sequence[Wish]) -> list[Outcome]:
+        """Bring many accounts to what is wished. Raises what is wrong with the panel itself."""
+        return self._run([FamilyErrand(wish) for wish in wishes])
+
+    def _run(self, errands: list[FamilyErrand]) -> list[Outcome]:
+        is_blank = all(_makes_new(errand.wish) for errand in errands)
+        inbounds = self._blank() if is_blank else self._read()
+        for number in range(ROUNDS):
+            self._plan(errands, inbounds)
+            if not any(errand.changes for errand in errands):
+                break
+            self._writer.make(errands, together=number == 0)
+            if not all(errand.is_refused for errand in errands if errand.changes):
+                inbounds = self._read_back(errands, inbounds)
+        return [self._judge(errand, inbounds) for errand in errands]
+
+    def _plan(self, errands: list[FamilyErrand], inbounds: list[Inbound]) -> None:
+        """Put down at each errand what is to be written now."""
+        for errand in errands:
+            try:
+                errand.changes = [] if errand.is_over else self._changes(errand, inbounds, COMPARED)
+            except PanelRefused as refused:
+                errand.changes, errand.problem = [], refused
+
+    def _judge(self, errand: FamilyErrand, inbounds: list[Inbound]) -> Outcome:
+        """Return how it ended, by what the panel shows now."""
+        name = errand.wish.name
+        if errand.is_refused:
+            return errand.problem
+        try:
+            left = self._changes(errand, inbounds, VERIFIED)
+        except PanelRefused as refused:
+            return refused
+        if errand.wish.desired is None:
+            still = AccountFailed(f"account {name}: the panel still shows it after removing it")
+            return (errand.trouble or still) if left else None
+        if left:
+            emails = ", ".join(str((change.new or {}).get("email")) for change in left)
+            return errand.trouble or AccountFailed(
+                f"account {name}: the panel does not show what was written ({emails})"
+            )
+        family = families.of_name(name, inbounds)
+        if not family.members:
+            return AccountMissing(f"the panel has no client of account {name}")
+        return self._show(family, inbounds)
 
     def accounts(self) -> list[Observed]:
         """Return every account of the panel, ours and others, oldest first."""
@@ -136,13 +132,16 @@ class LegacyDialect:
         inbounds = self._known.inbounds(self._read)
         return inbounds if self._known.sold_ids(inbounds) is not None else self._read()
 
-    def _changes(
-        self, name: str, desired: Desired, is_new: bool, inbounds: list[Inbound], names: Iterable[str]
-    ) -> list[Change]:
-        family = families.of_name(name, inbounds)
-        if is_new:
-            family.require_ours(desired)
-        wanted = families.wanted_clients(family, desired, self._sold(inbounds, desired))
+    def _changes(self, errand: FamilyErrand, inbounds: list[Inbound], names: Iterable[str]) -> list[Change]:
+        """Return what to write so that the account's clients are as wished. Raises PanelRefused."""
+        wish, family = errand.wish, families.of_name(errand.wish.name, inbounds)
+        if wish.desired is None:
+            return [each for member in family.members if not member.is_stuck for each in _removal(member)]
+        if not (family.members or errand.may_make):
+            return []
+        if wish.is_new and not wish.rotates:
+            family.require_ours(wish.desired)
+        wanted = families.wanted_clients(family, wish.desired, self._sold(inbounds, wish.desired))
         return [
             Change(inbound, member.client if member else None, new)
             for inbound, member, new in wanted
@@ -157,53 +156,15 @@ class LegacyDialect:
                 raise
             return []  # a mistyped inbound must not keep anybody from being cut off
 
-    def _write_all(self, changes: list[Change]) -> PanelError | None:
-        """Write each change; return what went wrong last. Raises PanelRefused for what can't be written."""
-        problem: PanelError | None = None
-        for change in changes:
-            try:
-                self._write(change)
-            except (NameTaken, KeyUnknown, AccountMissing) as failed:
-                problem = problem or failed
-            except PanelRefused:
-                raise
-            except PanelError as failed:
-                return failed
-        return problem
-
-    def _write(self, change: Change) -> None:
-        body = {"id": change.inbound.id, "settings": json.dumps({"clients": [change.new]})}
-        if change.old is None:
-            self._api.post(f"{ROOT}/addClient", json=body)
-            return
-        key = _address_of(change.inbound, change.old)
-        self._api.post(f"{ROOT}/updateClient/{key}", json=body)
-
-    def _read_back(
-        self, changes: list[Change], inbounds: list[Inbound], problem: PanelError | None
-    ) -> list[Inbound]:
+    def _read_back(self, errands: list[FamilyErrand], inbounds: list[Inbound]) -> list[Inbound]:
+        changes = [change for errand in errands for change in errand.changes]
         touched = {change.inbound.id for change in changes}
-        is_much = len(touched) > MOST_READ_ONE_BY_ONE or any(change.lets_in_again for change in changes)
-        if problem is not None or is_much:
+        is_much = len(touched) > MOST_READ_ONE_BY_ONE or any(change.needs_rows for change in changes)
+        if is_much or any(errand.trouble for errand in errands if errand.changes):
             return self._read()
         fresh = {key: read_inbound(self._api.get(f"{ROOT}/get/{key}")) for key in touched}
         made = [change for change in changes if change.old is None]
         return [_with_rows_of(each, fresh[each.id], made) if each.id in fresh else each for each in inbounds]
-
-    def _remove_one(self, inbound: Inbound, client: Client) -> PanelError | None:
-        try:
-            if client.get("enable"):
-                self._write(Change(inbound, client, {**client, "enable": False}))
-            self._api.post(f"{ROOT}/{inbound.id}/delClient/{_address_of(inbound, client)}")
-        except LastClient:
-            log.warning("client %s is the last one of its inbound: left, switched off", client.get("email"))
-        except (AccountMissing, KeyUnknown):
-            pass
-        except RouteMissing:
-            raise
-        except (AnswerLost, AccountFailed) as failed:
-            return failed
-        return None
 
     def _with_last_online(self, inbounds: list[Inbound]) -> list[Inbound]:
         """Put in when each client was last online where the traffic rows do not say (before v2.6.8)."""
@@ -232,18 +193,6 @@ class LegacyDialect:
         return [families.observe_family(family, sold_ids, writer) for family in accounts]
 
 
-def _address_of(inbound: Inbound, client: Client) -> str:
-    """Return what names a client in addresses. Raises PanelRefused for a key that none can hold.
-
-    The panel decodes an address before it takes it apart, so a slash in somebody's password parts it too.
-    """
-    key = inbound.key_of(client)
-    if not key or "/" in key:
-        email = client.get("email")
-        raise PanelRefused(f"client {email} has a key the panel cannot be told: give it one without a slash")
-    return segment(key)
-
-
 def _with_rows_of(old: Inbound, fresh: Inbound, made: list[Change]) -> Inbound:
     """Give an inbound read by itself its traffic rows: panels of version 2 show them only in the whole list.
 
@@ -251,10 +200,18 @@ def _with_rows_of(old: Inbound, fresh: Inbound, made: list[Change]) -> Inbound:
     """
     rows = fresh.stats or old.stats
     known = {row.get("email") for row in rows}
-    emails = [change.new["email"] for change in made if change.inbound.id == old.id]
+    emails = [change.new["email"] for change in made if change.new and change.inbound.id == old.id]
     blank = [{"email": email, "up": 0, "down": 0} for email in emails if email not in known]
     return replace(fresh, stats=(*rows, *blank))
 
 
-def _names(changes: list[Change]) -> str:
-    return ", ".join(str(change.new.get("email")) for change in changes)
+def _makes_new(wish: Wish) -> bool:
+    """Tell whether nobody can have the account yet, so that who stands where need not be read."""
+    return wish.is_new and not wish.rotates and wish.desired is not None and wish.desired.is_enabled
+
+
+def _removal(member: Member) -> list[Change]:
+    """Switch off, then delete: a deletion that fails half-way must not leave a key that works."""
+    off = Change(member.inbound, member.client, {**member.client, "enable": False})
+    gone = Change(member.inbound, member.client, None)
+    return [off, gone] if member.client.get("enable") else [gone]
