@@ -16,7 +16,17 @@ from subscriptions.models import Subscription
 from subscriptions.services import never_connected
 from telegram_bot.models import Update
 from vpnpanel.guard import words
-from vpnpanel.models import LATE_AFTER, NO_ROOM, Access, Move, Outage, Panel, StrayAccount, SyncFinding
+from vpnpanel.models import (
+    LATE_AFTER,
+    LOST_CHANGES,
+    NO_ROOM,
+    Access,
+    Move,
+    Outage,
+    Panel,
+    StrayAccount,
+    SyncFinding,
+)
 
 # Beat writes down when it ran a schedule every three minutes at the latest.
 SCHEDULE_SLACK = timedelta(minutes=5)
@@ -34,6 +44,7 @@ def concerns(now: datetime) -> list[Concern]:
         _panels_down(),
         _outages(),
         _panels_failing(),
+        _panels_losing(),
         _no_room(),
         _paused_moves(),
         _held_findings(),
@@ -112,6 +123,24 @@ def _panels_failing() -> Concern:
         model=Panel,
         query="guard__exact=failed&state__exact=open",
         icon="rule",
+        is_grave=True,
+    )
+
+
+def _panels_losing() -> Concern:
+    losing = Panel.objects.filter(lost_changes__gte=LOST_CHANGES, is_up=True).exclude(state=Panel.State.OFF)
+    names = list(losing.order_by("name").values_list("name", flat=True))
+    return Concern(
+        key="lost_changes",
+        title=_("Panels that answer but take no changes"),
+        count=len(names),
+        why=_("%(panels)s: new customers go elsewhere until a change arrives again.")
+        % {"panels": ", ".join(names)}
+        if names
+        else _("What is changed arrives."),
+        model=Panel,
+        query=f"lost_changes__gte={LOST_CHANGES}",
+        icon="edit_off",
         is_grave=True,
     )
 

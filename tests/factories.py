@@ -40,7 +40,11 @@ def make_staff(username: str = "olga", **fields: object) -> User:
 
 def make_panel(world: PanelWorld, *, name: str = "nl-1", **fields: object) -> Panel:
     panel = Panel.objects.create(
-        name=name, base_url=world.address, username=world.username, password=world.password, **fields
+        name=name,
+        base_url=world.address,
+        username=world.username,
+        password=world.password,
+        **({"guard": "passed"} | fields),
     )
     panel.groups.add(PanelGroup.objects.get(code="main"))
     return panel
@@ -50,7 +54,12 @@ def make_xui_panel(world: XuiWorld, *, name: str = "nl-2", **fields: object) -> 
     """A 3x-ui panel that sells one entrance; reached by its token where it knows tokens."""
     is_new = world.set()["version"].startswith("3.")
     access = {"token": world.token} if is_new else {"username": world.username, "password": world.password}
-    usual = {"kind": "xui", "inbounds": {"vless": ["inbound-443"]}, "public_host": f"{name}.example.com"}
+    usual = {
+        "kind": "xui",
+        "guard": "passed",
+        "inbounds": {"vless": ["inbound-443"]},
+        "public_host": f"{name}.example.com",
+    }
     panel = Panel.objects.create(name=name, base_url=world.address, **(usual | access | fields))
     panel.groups.add(PanelGroup.objects.get(code="main"))
     return panel

@@ -181,7 +181,7 @@ class PanelAdmin(KeptAdmin):
 
     @column(_("state"), tones=STATES, ordering="state")
     def shown_state(self, panel: Panel) -> tuple[str, str]:
-        return "shut" if panel.is_shut_by_test else panel.state, panel.state_words
+        return "shut" if panel.why_shut else panel.state, panel.state_words
 
     @column(_("answers"), tones={"up": "success", "down": "danger"})
     def answers(self, panel: Panel) -> tuple[str, Any]:

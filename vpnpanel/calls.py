@@ -17,7 +17,7 @@ from vpnpanel.drivers.base import (
     Wish,
     WorksInBatches,
 )
-from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelError, PanelRefused
+from vpnpanel.errors import AccountFailed, AccountMissing, ChangeLost, PanelDown, PanelError, PanelRefused
 from vpnpanel.models import Panel
 from vpnpanel.plans import Plan, Result, Work
 from vpnpanel.probing import look
@@ -105,7 +105,7 @@ def _carry_out_batch(works: list[Work], driver: WorksInBatches, drivers: Drivers
 def _judge(failed: PanelDown, panel: Panel, drivers: Drivers) -> PanelError:
     """Tell a lost call from a panel that is away: only the latter makes everybody on it wait."""
     if look(panel).figures is not None:
-        judged = AccountFailed(str(failed))
+        judged = ChangeLost(str(failed))
         judged.__cause__ = failed
         return judged
     drivers.away[panel.pk] = failed

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from vpnpanel.models import Access, Panel, PanelAccount
+from vpnpanel.models import LOST_CHANGES, Access, Panel, PanelAccount
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Home:
 
 
 def selling() -> "QuerySet[Panel]":
-    """Return the panels that take new customers now: open, answering, sound and with room."""
+    """Return the panels that take new customers now: open, answering, tested, taking changes, with room."""
     has_room = Q(capacity=0) | Q(load__lt=F("capacity"))
-    sound = Panel.objects.exclude(guard=Panel.Guard.FAILED)
+    sound = Panel.objects.filter(guard=Panel.Guard.PASSED, lost_changes__lt=LOST_CHANGES)
     return sound.filter(has_room, state=Panel.State.OPEN, is_up=True)
 
 

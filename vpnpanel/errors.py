@@ -21,6 +21,15 @@ class AccountFailed(PanelError):
     """The panel failed at this one account; others may be well."""
 
 
+class ChangeLost(AccountFailed):
+    """A change got through to nothing, though the panel answers questions: it hangs, or cannot write.
+
+    One call may be about many accounts, each of which fails by it; it is counted once.
+    """
+
+    is_counted = False
+
+
 class AccountMissing(PanelError):
     """The panel has no such account."""
 

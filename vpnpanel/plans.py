@@ -24,6 +24,13 @@ class Work:
         is_new = self.account.serving_at is None  # nobody was given its keys yet
         return Wish(self.account.name, self.desired, is_new=is_new, rotates=self.rotates)
 
+    @property
+    def changes_something(self) -> bool:
+        """Whether the panel had to write: to be found as wanted already proves nothing."""
+        account = self.account
+        is_new = account.serving_at is None or account.applied_generation < account.access.generation
+        return self.desired is None or self.rotates or is_new
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -61,8 +61,11 @@ def problem_of(source: Panel, target: Panel | None) -> str:
         return "a panel cannot be emptied into itself"
     if target.state not in (Panel.State.OPEN, Panel.State.CLOSED):
         return f"{target} is {target.get_state_display().lower()}"
-    if target.guard == Panel.Guard.FAILED:
-        return f"{target} failed its contract test"
+    if target.guard != Panel.Guard.PASSED:
+        is_failed = target.guard == Panel.Guard.FAILED
+        return f"{target} failed its contract test" if is_failed else f"{target} is being tested"
+    if target.is_up and not target.takes_changes:
+        return f"{target} answers but takes no changes"
     return "" if target.is_up else f"{target} does not answer"
 
 

@@ -22,8 +22,8 @@ def reconcile_due() -> int:
 @at_most(1)
 def probe_panels() -> int:
     back = outages.probe()
+    guard.start_waiting(back)
     if back:
-        guard.start_returned(back)
         reconcile_due()
     return len(back)
 

@@ -61,6 +61,10 @@ def test_a_served_customer_is_no_trouble(client, staff, life):
         ("access", lag),
         ("panels", lambda: Panel.objects.create(name="nl-1", base_url="http://127.0.0.1:9", is_up=False)),
         ("guard", lambda: Panel.objects.create(name="nl-1", base_url="http://127.0.0.1:9", guard="failed")),
+        (
+            "lost_changes",
+            lambda: Panel.objects.create(name="nl-1", base_url="http://127.0.0.1:9", lost_changes=3),
+        ),
         ("updates", kill_update),
         ("messages", lambda: live(state=OutboxMessage.State.FAILED)),
         ("schedules", stop_schedule),

@@ -14,6 +14,7 @@ from tests.factories import make_panel, make_xui_panel
 from tests.vpnpanel.wanted import account_of, want_access
 from tests.world import XuiWorld
 from vpnpanel import reconciler, tasks, writers
+from vpnpanel.choosing import selling
 from vpnpanel.connections import driver_for
 from vpnpanel.drivers.links import key_of
 from vpnpanel.drivers.versions import is_verified
@@ -35,6 +36,29 @@ def run_test(panel: Panel) -> Panel:
     assert job.state not in Job.OPEN, job.error
     panel.refresh_from_db()
     return panel
+
+
+class TestNewPanel:
+    def test_is_sold_by_itself_once_it_has_passed(self, marzban):
+        panel = make_panel(marzban, guard="untested")
+        access = want_access()
+        assert not reconciler.reconcile_one(access.pk) and not selling().exists()
+        assert panel.why_shut == "Being tested: not sold yet"
+
+        tasks.probe_panels()  # however it was added
+        jobs.run_due()
+        panel.refresh_from_db()
+        assert selling().get() == panel and not panel.why_shut
+        assert reconciler.reconcile_due() == 1 and account_of(access).links
+
+    def test_is_tested_once(self, marzban):
+        make_panel(marzban, guard="untested")
+        for _ in range(2):
+            tasks.probe_panels()
+        assert Job.objects.filter(kind=guard.KIND).count() == 1
+        jobs.run_due()
+        tasks.probe_panels()
+        assert not Job.objects.filter(kind=guard.KIND, state__in=Job.OPEN).exists()
 
 
 def states(panel: Panel) -> dict[str, str]:
@@ -156,6 +180,7 @@ class TestFailingPanel:
         assert words.why_unfinished(panel) == "" and guard.start_doubtful() == 0
 
     def test_panel_that_never_passed_is_not_sold_until_it_does(self, panel, marzban):
+        Panel.objects.update(guard="untested")
         marzban.outage(True)
         outages.probe()
         run_test(panel)

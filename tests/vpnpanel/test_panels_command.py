@@ -39,6 +39,8 @@ def test_adds_lists_checks_syncs_and_reconciles(marzban, monkeypatch):
     for _ in range(2):
         assert "in service" in manage(*add, "--password-env", "PANEL_PASSWORD")[1]
     access = want_access()
+    assert "1 accesses still wait" in manage("reconcile")[1]  # it is not tested yet
+    manage("guard")
     assert "0 accesses still wait" in manage("reconcile")[1]
     assert "VLESS TCP REALITY" in manage("check", "nl-1")[1]
     assert "nl-1: 1 accounts of ours, 0 foreign, 1 calls; nothing differs" in manage("sync")[1]

@@ -3,7 +3,14 @@
 from vpnpanel.models.accesses import LATE_AFTER, NAME_LENGTH, NO_ROOM, Access, PanelAccount
 from vpnpanel.models.moves import MOST_IN_FLIGHT, Move, MoveItem
 from vpnpanel.models.outages import LONGEST_GRACE_HOURS, Outage, PanelRules
-from vpnpanel.models.panels import Panel, PanelGroup, normal_address, require_inbounds, require_web_address
+from vpnpanel.models.panels import (
+    LOST_CHANGES,
+    Panel,
+    PanelGroup,
+    normal_address,
+    require_inbounds,
+    require_web_address,
+)
 from vpnpanel.models.strays import StrayAccount
 from vpnpanel.models.syncs import SyncFinding, SyncRun
 from vpnpanel.models.usage import AccessUsage
@@ -11,6 +18,7 @@ from vpnpanel.models.usage import AccessUsage
 __all__ = [
     "LATE_AFTER",
     "LONGEST_GRACE_HOURS",
+    "LOST_CHANGES",
     "MOST_IN_FLIGHT",
     "NAME_LENGTH",
     "NO_ROOM",

@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from core.crypto import EncryptedTextField
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+# So many changes lost in a row are no chance any more: new customers are placed on other panels.
+LOST_CHANGES = 3
 
 
 def require_web_address(value: str) -> None:
@@ -157,6 +159,8 @@ class Panel(models.Model):
     up_changed_at = models.DateTimeField(null=True, editable=False)
     seen_at = models.DateTimeField(_("last answer"), null=True, editable=False)
     error = models.TextField(_("last error"), blank=True, editable=False)
+    # In a row, while it answered questions; counted no further than LOST_CHANGES.
+    lost_changes = models.PositiveSmallIntegerField(_("changes lost in a row"), default=0, editable=False)
     version = models.CharField(_("version"), max_length=40, blank=True, editable=False)
     # Which of the API's forms it speaks, as the driver found out; empty where its kind has only one.
     dialect = models.CharField(_("dialect"), max_length=12, blank=True, editable=False)
@@ -193,14 +197,24 @@ class Panel(models.Model):
             raise ValidationError(dict.fromkeys(missing, text))
 
     @property
-    def is_shut_by_test(self) -> bool:
-        """Whether staff have it open and only its contract test keeps new customers away."""
-        return self.state == self.State.OPEN and self.guard == self.Guard.FAILED
+    def takes_changes(self) -> bool:
+        """Whether what is written to it arrives, as far as is known."""
+        return self.is_up and self.lost_changes < LOST_CHANGES
+
+    @property
+    def why_shut(self) -> str:
+        """What keeps new customers away though staff have it open and it answers; empty if nothing does."""
+        if self.state != self.State.OPEN:
+            return ""
+        if self.guard != self.Guard.PASSED:
+            failed = self.guard == self.Guard.FAILED
+            return str(_("Closed by its contract test") if failed else _("Being tested: not sold yet"))
+        return str(_("Takes no changes: not sold")) if self.lost_changes >= LOST_CHANGES else ""
 
     @property
     def state_words(self) -> str:
         """What staff read of its state."""
-        return str(_("Closed by its contract test")) if self.is_shut_by_test else self.get_state_display()
+        return self.why_shut or self.get_state_display()
 
     @property
     def may_be_called(self) -> bool:

@@ -1,10 +1,10 @@
 """The contract test: whether a panel really does each thing the shop asks of it, before customers find out.
 
 Runs as a job when a panel is added or its connection changed, every night, and each half hour on panels
-in doubt: that failed, were never tested, or were away or too slow at their last test. A panel that fails is
-closed for sale until a later test passes. One that does not answer, or too slowly, has broken nothing: its
-test is repeated, and it keeps what it had, but for one that never passed, which is not sold. Who is served
-there already stays.
+in doubt: that failed, were never tested, were away or too slow at their last test, or lose changes. A panel
+is not sold before it has passed, nor after it failed until a later test passes. One that does not answer, or
+too slowly, has broken nothing: its test is repeated, and it keeps what it had. Who is served there already
+stays.
 """
 
 import logging
@@ -30,9 +30,10 @@ from vpnpanel.drivers.base import PanelDriver
 from vpnpanel.drivers.versions import is_verified
 from vpnpanel.errors import PanelDown, PanelError, PanelRefused
 from vpnpanel.guard.examination import Examination
-from vpnpanel.models import Panel
+from vpnpanel.models import LOST_CHANGES, Panel
 from vpnpanel.probing import look
 from vpnpanel.services import backlog
+from vpnpanel.services.outages import note_change
 from vpnpanel.writers import keep_while, sole_writer
 
 log = logging.getLogger(__name__)
@@ -73,15 +74,17 @@ def start_all(asked_by: str = "schedule") -> int:
 def start_doubtful(asked_by: str = "schedule") -> int:
     """Have those tested that are in doubt: a mended panel need not wait for the night."""
     require_installation()
-    in_doubt = ~Q(guard=Panel.Guard.PASSED) | Q(guard_report__outcome__in=UNFINISHED)
+    is_doubtful = Q(guard_report__outcome__in=UNFINISHED) | Q(lost_changes__gte=LOST_CHANGES)
+    in_doubt = ~Q(guard=Panel.Guard.PASSED) | is_doubtful
     return _start(Panel.objects.filter(in_doubt, state__in=TESTABLE, is_up=True), asked_by)
 
 
-def start_returned(panels: Iterable[Panel], asked_by: str = "schedule") -> int:
-    """Have those of these panels tested that were away at their last test; return how many."""
-    keys = [panel.pk for panel in panels]
-    unfinished = Panel.objects.filter(pk__in=keys, guard_report__outcome__in=UNFINISHED)
-    return _start(unfinished.filter(state__in=TESTABLE), asked_by) if keys else 0
+def start_waiting(back: Iterable[Panel], asked_by: str = "schedule") -> int:
+    """Have panels tested that are not sold before: new ones, and those that were away at their last test
+    and are `back` now. Return how many."""
+    was_away = Q(pk__in=[panel.pk for panel in back], guard_report__outcome__in=UNFINISHED)
+    waiting = Panel.objects.filter(was_away | Q(guard=Panel.Guard.UNTESTED))
+    return _start(waiting.filter(state__in=TESTABLE, is_up=True), asked_by)
 
 
 def _start(panels: Any, asked_by: str) -> int:
@@ -207,6 +210,8 @@ def _conclude(panel: Panel, outcome: str, report: dict[str, Any], *, asked_by: s
         if has_changed:
             data = {"name": panel.name, "asked_by": asked_by, "failed": failed}
             note(None, f"panel.test_{state}", actor=ACTOR, subject=f"panel:{panel.pk}", data=data)
+    if state == Panel.Guard.PASSED:
+        note_change(panel)
     if has_changed and state == Panel.Guard.PASSED:
         log.info("panel %s passed its contract test", panel)
         backlog.release(panel)

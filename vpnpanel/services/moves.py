@@ -168,6 +168,8 @@ def _trouble(move: Move) -> str:
         return f"{goal} does not serve any more"
     if not goal.is_up:
         return f"{goal} does not answer: {goal.error}"
+    if not goal.takes_changes:
+        return f"{goal} answers but takes no changes"
     is_full = bool(goal.capacity) and goal.load >= goal.capacity
     return f"{goal} is full" if is_full and not _under_way(move).exists() else ""
 

@@ -13,7 +13,7 @@ from core.retention import delete_in_batches
 from core.services import require_installation
 from notifications.services import tell_staff
 from vpnpanel.drivers.base import Figures
-from vpnpanel.models import Access, Outage, Panel, PanelAccount, PanelRules
+from vpnpanel.models import LOST_CHANGES, Access, Outage, Panel, PanelAccount, PanelRules
 from vpnpanel.probing import Look, look_at_all
 from vpnpanel.services import backlog
 
@@ -91,6 +91,28 @@ def mark_down(panel_id: int, error: str) -> None:
         log.warning("panel %s does not answer: %s", panel_id, error)
     else:
         Panel.objects.filter(pk=panel_id).exclude(error=error).update(error=error)
+
+
+def note_lost_change(panel_id: int, error: str) -> None:
+    """Count a change that was lost on a panel that answers; after a few in a row nobody new is placed there.
+
+    Whoever waits for a first key there gets another panel at once.
+    """
+    counted = Panel.objects.filter(pk=panel_id, lost_changes__lt=LOST_CHANGES)
+    if not counted.update(lost_changes=F("lost_changes") + 1):
+        return
+    if Panel.objects.filter(pk=panel_id, lost_changes__gte=LOST_CHANGES).exists():
+        log.error("panel %s answers but takes no changes, nobody new is placed there: %s", panel_id, error)
+        first_keys = PanelAccount.objects.filter(panel=panel_id, placement=PanelAccount.Placement.JOINING)
+        backlog.mark_dirty(list(first_keys.values_list("access_id", flat=True)))
+
+
+def note_change(panel: Panel) -> None:
+    """End the count of lost changes: one has arrived. Safe to repeat."""
+    Panel.objects.filter(pk=panel.pk, lost_changes__gt=0).update(lost_changes=0)
+    if panel.lost_changes >= LOST_CHANGES:
+        log.info("panel %s takes changes again", panel)
+        backlog.release(panel)
 
 
 def _open_outage(panel_id: int, now: datetime, error: str) -> None:

@@ -191,7 +191,7 @@ def _sort(access: Access, kept: list[PanelAccount], homes: dict[int, Home], plac
     unmoved = []
     for account in kept:
         # Nobody has the key of one that never served, so nobody need wait for its panel.
-        is_stuck = bool(access.panel_count) and account.serving_at is None and not account.panel.is_up
+        is_stuck = bool(access.panel_count) and account.serving_at is None and not account.panel.takes_changes
         if is_stuck or account.panel_id not in homes:
             places.outgoing.append(account)
         elif access.panel_count and is_elsewhere(access, account):

@@ -10,12 +10,12 @@ from django.db.models import F
 from core import claims, clock
 from notifications.services import tell
 from vpnpanel.choosing import can_be_left
-from vpnpanel.errors import PanelDown
+from vpnpanel.errors import ChangeLost, PanelDown
 from vpnpanel.models import Access, PanelAccount
 from vpnpanel.observation import FIELDS, MISSING, take_in
 from vpnpanel.plans import Plan, Result
 from vpnpanel.services import findings, usage
-from vpnpanel.services.outages import mark_down
+from vpnpanel.services.outages import mark_down, note_change, note_lost_change
 from vpnpanel.services.places import give_up_place
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def note_progress(plan: Plan, result: Result) -> bool:
 
     A customer whose key works on one panel hears of it while another still keeps us waiting.
     """
-    _mark_down([result])
+    _note_panels([result])
     with transaction.atomic():
         access = _held(plan)
         if access is None:
@@ -49,7 +49,7 @@ def finish(plan: Plan, results: list[Result], *, noted: int = 0) -> bool:
 
     The first `noted` of the results were recorded as they came.
     """
-    _mark_down(results[noted:])
+    _note_panels(results[noted:])
     with transaction.atomic():
         access = _held(plan)
         if access is None:
@@ -64,10 +64,17 @@ def finish(plan: Plan, results: list[Result], *, noted: int = 0) -> bool:
         return claims.record(access, **values)
 
 
-def _mark_down(results: list[Result]) -> None:
+def _note_panels(results: list[Result]) -> None:
+    """Write down what the calls say of the panels: whether they answer, and whether changes arrive."""
     for result in results:
+        panel = result.work.account.panel
         if isinstance(result.error, PanelDown):
-            mark_down(result.work.account.panel_id, str(result.error))
+            mark_down(panel.pk, str(result.error))
+        elif isinstance(result.error, ChangeLost) and not result.error.is_counted:
+            result.error.is_counted = True
+            note_lost_change(panel.pk, str(result.error))
+        elif result.error is None and panel.lost_changes and result.work.changes_something:
+            note_change(panel)
 
 
 def _held(plan: Plan) -> Access | None:

@@ -54,11 +54,17 @@ def run(options: dict[str, Any], console: Console) -> Exit:
         **secrets,
     )
     if panel.state in Panel.SERVING:
-        console.say(f"Panel {panel.name} is in service.")
+        console.say(f"Panel {panel.name} is in service{_sale(panel)}.")
     else:
         console.say(f"Panel {panel.name} answers, but is {panel.state}: open it on its page in the admin.")
-    console.keep(panel=panel.name, id=panel.pk, state=panel.state)
+    console.keep(panel=panel.name, id=panel.pk, state=panel.state, guard=panel.guard)
     return Exit.FINE
+
+
+def _sale(panel: Panel) -> str:
+    """Say that a new panel is not sold yet: the worker tests it first, within seconds."""
+    is_waiting = panel.state == Panel.State.OPEN and panel.guard == Panel.Guard.UNTESTED
+    return "; it is sold as soon as it has passed its contract test" if is_waiting else ""
 
 
 def _secrets(options: dict[str, Any]) -> dict[str, str]:
