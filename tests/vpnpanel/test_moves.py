@@ -142,6 +142,16 @@ def test_roll_back_half_way_brings_back_who_had_moved_and_leaves_the_others(
     assert homes(accesses) == {"nl-1"} and not second_marzban.users()
 
 
+def test_roll_back_ends_at_once_where_nobody_is_left_to_come_back(accesses, old, new):
+    move = run(begin(old, new))
+    PanelAccount.objects.filter(panel=new).update(placement="gone")
+    moves.roll_back(move.pk, actor="olga")
+    with CaptureQueriesContext(connection) as queries:
+        assert moves.take_forward() == 0
+    move.refresh_from_db()
+    assert (move.state, move.returned) == ("rolled_back", 5) and len(queries) <= 15
+
+
 def test_target_that_dies_pauses_the_move_and_says_why(accesses, old, new, marzban, second_marzban):
     move = begin(old, new)
     moves._step(move.pk)

@@ -9,7 +9,7 @@ on.
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from accounts.services import note
 from core import clock
@@ -18,7 +18,7 @@ from core.services import require_installation
 from vpnpanel.choosing import selling
 from vpnpanel.errors import CannotMove
 from vpnpanel.grace import default_hours
-from vpnpanel.models import LONGEST_GRACE_HOURS, MOST_IN_FLIGHT, Move, MoveItem, Panel
+from vpnpanel.models import LONGEST_GRACE_HOURS, MOST_IN_FLIGHT, Move, MoveItem, Panel, PanelAccount
 from vpnpanel.previews import fitting_on, preview, problem_of
 from vpnpanel.services import backlog
 
@@ -213,17 +213,14 @@ def _begin_back(move: Move, count: int) -> int:
     elsewhere = MoveItem.objects.filter(access=OuterRef("access"), state__in=MoveItem.OPEN)
     if count <= 0:
         return 0
-    moved = move.items.filter(state=Item.MOVED).filter(~Exists(elsewhere)).select_related("to_account")
-    items = list(moved.order_by("pk")[:count])
-    backlog.mark_dirty([item.access_id for item in items])
-    begun = 0
-    for item in items:
-        lives = item.to_account is not None and item.to_account.is_live
-        begun += lives
-        # Who has left the account we made, or never had one, has nothing to come back from.
-        state = Item.RETURNING if lives else Item.RETURNED
-        MoveItem.objects.filter(pk=item.pk).update(state=state, started_at=clock.now(), error="")
-    return begun if begun or not items else _begin_back(move, count)
+    moved = move.items.filter(state=Item.MOVED).filter(~Exists(elsewhere))
+    lives = Q(to_account__placement__in=PanelAccount.LIVE)
+    # Who has left the account we made, or never had one, has nothing to come back from.
+    moved.exclude(lives).update(state=Item.RETURNED, started_at=clock.now(), error="")
+    items = dict(moved.filter(lives).order_by("pk").values_list("pk", "access_id")[:count])
+    backlog.mark_dirty(items.values())
+    still = MoveItem.objects.filter(lives, pk__in=list(items))  # looked at again with their accesses locked
+    return still.update(state=Item.RETURNING, started_at=clock.now(), error="")
 
 
 def _withdraw(move: Move) -> None:
