@@ -15,7 +15,7 @@ PREVIEWS = re.compile(r"bot\b|whatsapp|facebookexternalhit|preview", re.I)
 
 def app_of(request: HttpRequest) -> str:
     """Return what the app calls itself, as it may be kept."""
-    return spoken(request.headers.get("user-agent", ""))
+    return spoken(_said(request, "user-agent"))
 
 
 def is_preview(request: HttpRequest) -> bool:
@@ -24,11 +24,19 @@ def is_preview(request: HttpRequest) -> bool:
 
 def device_of(request: HttpRequest) -> Told | None:
     """Return what the app says of its device; None if it tells no usable id."""
-    told = request.headers.get
     return understood(
-        told("x-hwid", ""),
-        platform=told("x-device-os", ""),
-        os_version=told("x-ver-os", ""),
-        model=told("x-device-model", ""),
+        _said(request, "x-hwid"),
+        platform=_said(request, "x-device-os"),
+        os_version=_said(request, "x-ver-os"),
+        model=_said(request, "x-device-model"),
         app=app_of(request),
     )
+
+
+def _said(request: HttpRequest, name: str) -> str:
+    """Return a header as it was meant: apps write names in UTF-8, and servers read each byte as a letter."""
+    said = request.headers.get(name, "")
+    try:
+        return said.encode("latin-1").decode()
+    except UnicodeError:
+        return said

@@ -58,6 +58,12 @@ def test_a_new_device_takes_a_place_and_keeps_it(db, fetch):
     assert PHONE["x-hwid"] not in device.hwid_hash and len(device.hwid_hash) == 64
 
 
+def test_a_device_is_called_what_its_owner_calls_it(db, fetch):
+    """Apps write such a name in UTF-8, and a server hands on each byte of it as a letter."""
+    fetch(limited(), {**PHONE, "x-device-model": "Айфон Маши".encode().decode("latin-1")})
+    assert Device.objects.get().name == "Айфон Маши"
+
+
 @pytest.mark.parametrize("mode", ["soft", "strict"])
 def test_a_device_too_many_is_told_so_and_the_others_pass(db, fetch, mode):
     subscription = limited(mode)
