@@ -12,6 +12,7 @@ from core.services import claim_installation
 from sandbox.server import SandboxThread
 from scripts.compile_locale import compile_all
 from tests import outside_calls
+from tests.pristine import Pristine
 from tests.world import PanelWorld, PaymentWorld, TelegramWorld, XuiWorld
 from vpnpanel.drivers import marzban as marzban_driver
 from vpnpanel.drivers import marzban_api
@@ -52,6 +53,16 @@ def meets_servers(item: pytest.Item) -> bool:
         or item.get_closest_marker("django_db") is not None
         or (isinstance(test_case, type) and issubclass(test_case, TransactionTestCase))
     )
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[Pristine]:
+    """Let what a test commits be put back after it, instead of emptying the database."""
+    with django_db_blocker.unblock():
+        pristine = Pristine()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _self: pristine.put_back())
+        yield pristine
 
 
 @pytest.fixture(autouse=True)
@@ -154,5 +165,5 @@ def queued() -> Callable[..., list[tuple[str, list[Any]]]]:
 
 
 @pytest.fixture
-def live_db(django_db_serialized_rollback: None, transactional_db: None) -> None:
-    """A database that other threads and processes see too, with the rows that migrations made."""
+def live_db(transactional_db: None) -> None:
+    """A database that other threads and processes see too."""

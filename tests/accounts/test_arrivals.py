@@ -95,7 +95,7 @@ class TestArrival:
         assert arrive()[0].seen_at == seen
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_first_two_taps_at_once_make_one_customer():
     def tap(_: int) -> tuple[User, bool]:
         try:

@@ -127,7 +127,7 @@ def test_what_is_missing_costs_one_query_however_many_versions(versions, django_
         assert len(services.missing_documents(customer)) == 2
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_versions_published_at_once_get_numbers_of_their_own():
     start = Barrier(4)
 

@@ -197,7 +197,7 @@ class TestCheck:
         change_account(account.pk, actor="olga", receipt_email="shop@example.org")
         assert check_account(account.pk, actor="olga") == "The keys work: shop 100500, test mode."
 
-    @pytest.mark.django_db(transaction=True, serialized_rollback=True)
+    @pytest.mark.django_db(transaction=True)
     def test_account_changed_during_the_check_is_not_proved_by_it(self, shop, account):
         shop.fail("GET /v3/me", "delay", times=1, seconds=1)
         with ThreadPoolExecutor(1) as other:
@@ -260,7 +260,7 @@ class TestHealth:
         with django_assert_num_queries(1):
             note_outcome(account.pk, outcome)
 
-    @pytest.mark.django_db(transaction=True, serialized_rollback=True)
+    @pytest.mark.django_db(transaction=True)
     def test_failures_seen_at_once_are_all_counted(self, account):
         with ThreadPoolExecutor(5) as threads:
             list(threads.map(on_own_connection, [lambda: note_outcome(account.pk, LOST)] * 5))

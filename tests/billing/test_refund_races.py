@@ -13,7 +13,7 @@ from tests.money import money_at
 from tests.racing import at_once
 from tests.refunding import ask_back, assert_books_agree, days_left, paid, posts
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 Account = JournalEntry.Account
 
 

@@ -136,7 +136,7 @@ def test_pages_are_for_every_browser(db, fetch):
     assert not Device.objects.exists()
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("hurry", range(3))
 def test_two_new_devices_at_once_never_share_the_last_place(client, hurry):
     subscription = limited("strict", devices=2)

@@ -12,7 +12,7 @@ from tests.factories import let_pass, make_customer, make_subscription
 from tests.racing import at_once
 from vpnpanel.models import Access
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def give(subscription, *, source: str) -> Callable[[], Grant]:

@@ -103,7 +103,7 @@ def test_old_days_go_by_the_retention_table(access):
     assert access.usage.get().day == usage.day_of(clock.now() - timedelta(days=399))
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_two_writers_at_once_lose_nothing():
     keys = [want_access().pk for _ in range(3)]
 

@@ -11,7 +11,7 @@ from core.models import Lease
 from vpnservice.beat import LEASE, STANDBY_SECONDS, LeasedScheduler
 from vpnservice.celery import app
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
