@@ -45,3 +45,5 @@ if IS_SQLITE:
     # A file, not memory: locks between connections are then the ones that production meets.
     DATABASES["default"]["TEST"] = {"NAME": str(SCRATCH / f"test-{os.getpid()}.sqlite3")}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Else each test client would look through all static files there are before its first request.
+WHITENOISE_AUTOREFRESH = True

@@ -16,6 +16,7 @@ class StandIn:
         self.origin = address
         self.address = address + base_path
         self.http = requests.Session()
+        self.http.trust_env = False  # no look for proxies at each call
 
     def emu(self, method: str, call: str, /, **json: Any) -> Any:
         response = self.http.request(method, f"{self.origin}/_emu/{call}", json=json or None, timeout=20)
