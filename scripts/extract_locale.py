@@ -8,9 +8,10 @@ texts are in locale/; those of admin packages that come without our languages in
 
 import ast
 import gettext
+import itertools
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -132,15 +133,22 @@ def missing_in_packages(language: str) -> Catalog:
     return missing
 
 
-def sources() -> Iterator[tuple[Path, str, Catalog]]:
-    """Yield each catalogue's file, its language, and the texts it must have."""
+def texts_of_the_shop(_language: str) -> Catalog:
     own = texts_in(OWN)
     for text in REWORDED:
         own.add(text)
-    for language in LANGUAGES:
-        yield ROOT / "locale" / language / "LC_MESSAGES" / "django.po", language, own
-        packages = ROOT / "backoffice" / "locale" / language / "LC_MESSAGES" / "django.po"
-        yield packages, language, missing_in_packages(language)
+    return own
+
+
+# What each folder of catalogues must have in a language.
+WANTED: dict[str, Callable[[str], Catalog]] = {
+    "locale": texts_of_the_shop,
+    "backoffice/locale": missing_in_packages,
+}
+
+
+def catalogue(folder: str, language: str) -> Path:
+    return ROOT / folder / language / "LC_MESSAGES" / "django.po"
 
 
 def read(path: Path, language: str) -> Catalog:
@@ -178,7 +186,8 @@ def update(path: Path, language: str, wanted: Catalog) -> None:
 
 
 def main() -> int:
-    for path, language, wanted in sources():
+    for folder, language in itertools.product(WANTED, LANGUAGES):
+        path, wanted = catalogue(folder, language), WANTED[folder](language)
         update(path, language, wanted)
         left = sum(1 for message in read(path, language) if message.id and not is_translated(message))
         sys.stdout.write(f"{path.relative_to(ROOT)}: {len(wanted)} texts, {left} to translate\n")

@@ -1,5 +1,7 @@
 """The catalogues say everything the code says, in whole and correct Russian."""
 
+import functools
+import itertools
 import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -15,14 +17,10 @@ from backoffice.timeline import TOLD
 from core import money
 from notifications.kinds import KINDS
 from scripts.compile_locale import compile_all
-from scripts.extract_locale import ROOMS, is_translated, read, sources, texts_in
+from scripts.extract_locale import LANGUAGES, ROOMS, WANTED, catalogue, is_translated, read, texts_in
 from subscriptions.messages import shown_time
 from subscriptions.status import CustomerStatus, State
 
-CATALOGUES = [(path, language, wanted) for path, language, wanted in sources()]
-MESSAGES = [
-    message for path, language, _wanted in CATALOGUES for message in read(path, language) if message.id
-]
 PLACEHOLDER = re.compile(r"%\(\w+\)[#0+ -]*[\d.]*[a-z]|%[sd]|\{\w*\}")
 CYRILLIC = re.compile("[а-яё]", re.I)
 TAG = re.compile(r"</?[a-z][^>]*>")
@@ -35,20 +33,35 @@ NAMES |= {"Marzban", "WEBHOOK_SECRET"}
 ADDRESS = re.compile(r"https?://\S+")
 
 
-def pairs(message: Message) -> list[tuple[str, str]]:
+@functools.cache
+def messages() -> list[Message]:
+    """Everything in the catalogues, read when a test asks: not each process that has this file does."""
+    return [
+        message
+        for folder, language in itertools.product(WANTED, LANGUAGES)
+        for message in read(catalogue(folder, language), language)
+        if message.id
+    ]
+
+
+@functools.cache
+def pairs() -> list[tuple[str, str]]:
     """Each Russian form beside the English one it stands for."""
-    if isinstance(message.id, str):
-        return [(message.id, message.string)]
-    return [(message.id[-1], form) for form in message.string]
+    found: list[tuple[str, str]] = []
+    for message in filter(is_translated, messages()):
+        if isinstance(message.id, str):
+            found.append((message.id, message.string))
+        else:
+            found += [(message.id[-1], form) for form in message.string]
+    return found
 
 
-PAIRS = [pair for message in MESSAGES if is_translated(message) for pair in pairs(message)]
-
-
-@pytest.mark.parametrize(("path", "language", "wanted"), CATALOGUES, ids=["shop", "packages"])
-def test_every_text_in_the_code_is_translated(path, language, wanted):
-    known = {(message.context, message.id): message for message in read(path, language) if message.id}
-    texts = {(message.context, message.id) for message in wanted if message.id}
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("folder", WANTED)
+def test_every_text_in_the_code_is_translated(folder, language):
+    found = read(catalogue(folder, language), language)
+    known = {(message.context, message.id): message for message in found if message.id}
+    texts = {(message.context, message.id) for message in WANTED[folder](language) if message.id}
     assert known.keys() == texts, "run: python scripts/extract_locale.py"
     assert [key for key, message in known.items() if not is_translated(message) or message.fuzzy] == []
 
@@ -59,11 +72,11 @@ def test_catalogues_compile():
 
 @pytest.mark.parametrize("kept", [PLACEHOLDER, TAG, SIGN], ids=["placeholders", "tags", "signs"])
 def test_nothing_is_lost_on_the_way_to_russian(kept):
-    assert [ru for en, ru in PAIRS if Counter(kept.findall(en)) != Counter(kept.findall(ru))] == []
+    assert [ru for en, ru in pairs() if Counter(kept.findall(en)) != Counter(kept.findall(ru))] == []
 
 
 def test_plurals_have_all_their_forms():
-    plurals = [message for message in MESSAGES if isinstance(message.id, tuple)]
+    plurals = [message for message in messages() if isinstance(message.id, tuple)]
     assert plurals
     assert [message.id for message in plurals if len(set(filter(None, message.string))) < 3] == []
 
@@ -82,13 +95,13 @@ def test_no_english_is_left():
         plain = PLACEHOLDER.sub(" ", TAG.sub(" ", ADDRESS.sub(" ", text)))
         return set(re.findall(r"\b[A-Za-z_]{2,}", plain)) - NAMES
 
-    assert {ru: words(ru) for _en, ru in PAIRS if words(ru)} == {}
+    assert {ru: words(ru) for _en, ru in pairs() if words(ru)} == {}
 
 
 def test_customers_are_addressed_politely_and_without_capitals():
     capital = re.compile(r"(?<![.!?:»]\s)(?<!^)(?<![☰-🟿]\s)\b(Вы|Вас|Вам|Вами|Ваш[а-я]*)\b", re.M)
-    assert [ru for _en, ru in PAIRS if capital.search(ru)] == []
-    assert [ru for _en, ru in PAIRS if re.search(r"\b([Тт]ы|[Тт]ебя|[Тт]ебе|[Тт]во[йяею])\b", ru)] == []
+    assert [ru for _en, ru in pairs() if capital.search(ru)] == []
+    assert [ru for _en, ru in pairs() if re.search(r"\b([Тт]ы|[Тт]ебя|[Тт]ебе|[Тт]во[йяею])\b", ru)] == []
 
 
 def test_extraction_sees_f_strings_contexts_and_templates(tmp_path):
