@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from core import clock
 from notifications.models import OutboxMessage
 from tests.factories import make_panel
-from tests.vpnpanel.wanted import change, want_access
+from tests.vpnpanel.wanted import change, plan_for, want_access
 from tests.world import PanelWorld
 from vpnpanel import reconciler, services, tasks
 from vpnpanel.models import NO_ROOM, Access, Panel, PanelAccount, PanelGroup
@@ -48,6 +48,15 @@ def test_access_lives_on_as_many_panels_as_it_should_and_as_there_are(
     assert len(live_on(access)) == homes == len(marzban.users()) + len(second_marzban.users())
     assert len(services.links_of(access.pk)) == 2 * homes
     assert OutboxMessage.objects.count() == 1
+
+
+@pytest.mark.parametrize("panel_count", [2, 0])
+def test_places_are_taken_in_one_order_whichever_panel_is_emptier(panel, second_panel, panel_count):
+    """Two customers who took the same two panels in turn would each wait for what the other holds."""
+    Panel.objects.filter(pk=panel.pk).update(load=5)
+    access = want_access(panel_count=panel_count)
+    plan_for(access)
+    assert list(access.accounts.order_by("pk").values_list("panel", flat=True)) == [panel.pk, second_panel.pk]
 
 
 def test_heavier_panel_gets_more_customers(panel, second_panel):

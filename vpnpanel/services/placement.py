@@ -211,6 +211,8 @@ def _fill(access: Access, homes: dict[int, Home], places: Places, installation: 
     without = {account.panel_id for account in [*places.staying, *places.outgoing]}
     fitting = in_order(homes.values(), location=access.location, without=without)
     missing = access.panel_count - len(places.staying) if access.panel_count else len(fitting)
+    # The best of them, but in one order for everybody: else two who take the same two wait for each other.
+    fitting = sorted(fitting[: max(missing, 0)], key=lambda home: home.pk) + fitting[max(missing, 0) :]
     while missing > 0 and (panel := take_place(fitting)):
         fitting = [home for home in fitting if home.pk != panel.pk]
         places.staying.append(_join(access, panel, places, installation))
