@@ -3,6 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from subscriptions.models.subscriptions import Subscription
 
@@ -24,7 +25,7 @@ class Device(models.Model):
     model = models.CharField(_("model"), max_length=LONGEST_WORD, blank=True)
     app = models.CharField(_("app"), max_length=LONGEST_WORD, blank=True)
     first_seen_at = models.DateTimeField(_("first seen"))
-    last_seen_at = models.DateTimeField(_("last seen"), db_index=True)
+    last_seen_at = models.DateTimeField(pgettext_lazy("not a person", "last seen"), db_index=True)
 
     class Meta:
         verbose_name = _("device")

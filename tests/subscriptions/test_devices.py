@@ -4,6 +4,7 @@ import base64
 from datetime import timedelta
 
 import pytest
+from django.utils.translation import override
 
 from core import clock, retention
 from core.models import RetentionRule
@@ -62,6 +63,11 @@ def test_a_device_is_called_what_its_owner_calls_it(db, fetch):
     """Apps write such a name in UTF-8, and a server hands on each byte of it as a letter."""
     fetch(limited(), {**PHONE, "x-device-model": "Айфон Маши".encode().decode("latin-1")})
     assert Device.objects.get().name == "Айфон Маши"
+
+
+def test_a_device_was_not_in_the_bot_as_a_customer_is():
+    with override("ru"):
+        assert str(Device._meta.get_field("last_seen_at").verbose_name) == "последний раз замечено"
 
 
 @pytest.mark.parametrize("mode", ["soft", "strict"])
