@@ -13,5 +13,5 @@ class BillingConfig(AppConfig):
 
         messages.register_kinds()
         refund_messages.register_kinds()
-        jobs.register(sweeps.KIND, sweeps.compare)
+        jobs.register(sweeps.KIND, sweeps.compare, _("Compare with the provider"))
         retention.register("notice bodies", notices.forget_old_bodies)

@@ -1,5 +1,6 @@
 """Technical rows for staff: jobs, schedules, clean-up rules, health of outside services."""
 
+from operator import itemgetter
 from typing import Any
 
 from django.contrib import admin
@@ -50,7 +51,7 @@ class KindFilter(admin.SimpleListFilter):
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(kind, kind) for kind in sorted(jobs.KINDS)]
+        return sorted(((kind, jobs.title_of(kind)) for kind in jobs.KINDS), key=itemgetter(1))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
         return queryset.filter(kind=self.value()) if self.value() else queryset
@@ -60,7 +61,7 @@ class KindFilter(admin.SimpleListFilter):
 class JobAdmin(HistoryAdmin):
     list_display = (
         "id",
-        "kind",
+        "shown_kind",
         "subject",
         "shown_state",
         "progress",
@@ -68,10 +69,10 @@ class JobAdmin(HistoryAdmin):
         "created_at",
         "finished_at",
     )
-    list_display_links = ("id", "kind")
+    list_display_links = ("id", "shown_kind")
     list_filter = ("state", KindFilter)
     fields = (
-        "kind",
+        "shown_kind",
         "subject",
         "shown_state",
         "progress",
@@ -101,11 +102,17 @@ class JobAdmin(HistoryAdmin):
     @column(_("result"))
     def outcome(self, job: Job) -> str:
         """Numbers on a line each; what a job says of single rows, under the key `lines`, as a list."""
-        result = dict(job.result or {})
-        lines = [[str(value) for value in line.values()] for line in result.pop("lines", ())]
-        numbers = format_html_join(BREAK, "{}: {}", result.items())
-        rows = format_html_join("", "<li>{}</li>", ((" · ".join(line),) for line in lines))
+        kind, result = jobs.KINDS.get(job.kind), dict(job.result or {})
+        lines = result.pop("lines", ())
+        named = [(kind.counts.get(key, key) if kind else key, value) for key, value in result.items()]
+        numbers = format_html_join(BREAK, "{}: {}", named)
+        in_words = kind.line if kind else jobs.joined
+        rows = format_html_join("", "<li>{}</li>", ((in_words(line),) for line in lines))
         return format_html("{}<ol>{}</ol>", numbers, rows) if lines else numbers or "–"
+
+    @column(_("kind"), ordering="kind")
+    def shown_kind(self, job: Job) -> str:
+        return jobs.title_of(job.kind)
 
     @column(_("state"), tones=JOB_TONES, ordering="state")
     def shown_state(self, job: Job) -> tuple[str, str]:

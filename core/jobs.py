@@ -6,10 +6,10 @@ A room registers a kind with `register` in its AppConfig. A step gets the job, d
 
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -19,6 +19,9 @@ from core.claims import claim, record
 from core.errors import ShopError
 from core.models import Job
 from core.retention import delete_in_batches
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as Text
 
 log = logging.getLogger(__name__)
 
@@ -39,21 +42,37 @@ class Step:
     result: dict[str, Any] = field(default_factory=dict)
 
 
-KINDS: dict[str, Callable[[Job], Step]] = {}
-UNDONE: dict[str, Callable[[Job], None]] = {}
+def joined(line: dict[str, Any]) -> str:
+    return " · ".join(map(str, line.values()))
 
 
-def register(
-    kind: str, step: Callable[[Job], Step], *, when_undone: Callable[[Job], None] | None = None
-) -> None:
-    """Make `step` the one that does jobs of `kind`.
+@dataclass(frozen=True)
+class Kind:
+    """What is known of jobs of one kind: who does a step, and how staff read of them.
 
-    `when_undone` is called in the transaction that ends such a job otherwise, cancelled or failed for good.
-    A step of it may still be under way then, and still do what it was to do.
+    `counts` names the numbers of a result, `line` is one of its `lines` in words. `when_undone` is called in
+    the transaction that ends such a job otherwise, cancelled or failed for good. A step of it may still be
+    under way then, and still do what it was to do.
     """
-    KINDS[kind] = step
-    if when_undone:
-        UNDONE[kind] = when_undone
+
+    step: Callable[[Job], Step]
+    title: "str | Text"
+    counts: Mapping[str, "str | Text"] = field(default_factory=dict)
+    line: Callable[[dict[str, Any]], str] = joined
+    when_undone: Callable[[Job], None] | None = None
+
+
+KINDS: dict[str, Kind] = {}
+
+
+def register(kind: str, step: Callable[[Job], Step], title: "str | Text", **more: Any) -> None:
+    """Make `step` the one that does jobs of `kind`; `more` as Kind has it."""
+    KINDS[kind] = Kind(step, title, **more)
+
+
+def title_of(kind: str) -> str:
+    """Return what staff call jobs of a kind; those of one that is gone go by its name."""
+    return str(KINDS[kind].title) if kind in KINDS else kind
 
 
 def start(kind: str, *, subject: str, asked_by: str, params: dict[str, Any] | None = None) -> Job:
@@ -81,8 +100,8 @@ def cancel(job_id: int) -> bool:
 
 
 def _leave_undone(job: Job) -> None:
-    if job.kind in UNDONE:
-        UNDONE[job.kind](job)
+    if job.kind in KINDS and (when_undone := KINDS[job.kind].when_undone):
+        when_undone(job)
 
 
 def remove_finished(before: datetime) -> int:
@@ -107,11 +126,14 @@ def run_due(*, most_steps: int = 50) -> int:
 
 def _run_step(job: Job) -> None:
     try:
-        step = KINDS[job.kind](job)
+        step = KINDS[job.kind].step(job)
     except ShopError as failed:  # said on purpose: its words are enough, also for the staff who read the job
         log.warning("job %s: %s", job.pk, failed)
         _note_failure(job, failed, str(failed) or type(failed).__name__)
         return
+    except KeyboardInterrupt:  # of a command: the worker need not wait for the lease to end
+        record(job)
+        raise
     except Exception as failed:  # the outermost loop: a job that breaks must not stop the others
         log.exception("job %s failed", job.pk)
         _note_failure(job, failed, "".join(traceback.format_exception_only(failed)).strip())

@@ -67,6 +67,7 @@ CALLS = {
     for name, places in {
         "_": (1,),
         "gettext": (1,),
+        "said": (1,),
         "ngettext": (1, 2),
         "pgettext": ((1, "c"), 2),
         "npgettext": ((1, "c"), 2, 3),

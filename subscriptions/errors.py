@@ -44,6 +44,14 @@ class TooManyRemovals(InvalidTransition):
     """The customer has removed as many devices today as they may."""
 
 
+class TwoTelegramIds(ShopError):
+    """An account that came with a panel names two people."""
+
+    def __init__(self, ids: list[int]) -> None:
+        super().__init__(f"two Telegram ids: {ids}")
+        self.ids = ids
+
+
 class AdoptionUnfit(ShopError):
     """An adoption, or one account of it, cannot be done as asked: the message says why."""
 

@@ -222,12 +222,15 @@ def panel_parts(panel: Panel) -> dict[str, Any]:
         "guard_tone": GUARDS[panel.guard],
         "guard_lines": words.lines(panel),
         "guard_why": words.why_failed(panel),
-        "guard_unfinished": words.why_unfinished(panel),
+        "guard_unfinished": "" if words.why_failed(panel) else words.why_unfinished(panel),
         "advice": words.advice(panel),
         "webhook_address": webhook_address(panel),
         "is_unverified": words.is_unverified(panel),
         "syncs": list(SyncRun.objects.filter(panel=panel)[:5]),
-        "jobs": list(Job.objects.filter(kind__in=PANEL_JOBS, subject=str(panel.pk))[:5]),
+        "jobs": [
+            (jobs.title_of(job.kind), job)
+            for job in Job.objects.filter(kind__in=PANEL_JOBS, subject=str(panel.pk))[:5]
+        ],
         "accounts": list(accounts.order_by("-id")[:10]),
         "accounts_url": f"{page_of(PanelAccount)}?panel__id__exact={panel.pk}",
     }

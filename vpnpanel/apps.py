@@ -11,10 +11,10 @@ class VpnpanelConfig(AppConfig):
         from vpnpanel.messages import register_kinds
         from vpnpanel.services import checkups, findings, guard, outages, strays, sync, usage
 
-        jobs.register(checkups.KIND, checkups.step)
-        jobs.register(sync.KIND, sync.step)
-        jobs.register(guard.KIND, guard.step)
-        jobs.register(strays.KIND, strays.step, when_undone=strays.put_back)
+        jobs.register(checkups.KIND, checkups.step, _("Check"))
+        jobs.register(sync.KIND, sync.step, _("Full sync"))
+        jobs.register(guard.KIND, guard.step, _("Contract test"))
+        jobs.register(strays.KIND, strays.step, _("Remove from the panel"), when_undone=strays.put_back)
         retention.register("full syncs", sync.remove_runs)
         retention.register("outages", outages.remove_outages)
         register_kinds()

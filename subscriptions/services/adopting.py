@@ -14,7 +14,8 @@ from django.db import transaction
 
 from accounts import services as accounts
 from accounts.models import User
-from subscriptions.errors import AdoptionUnfit, NotAdopted
+from core.said import Sentence, said
+from subscriptions.errors import AdoptionUnfit, NotAdopted, TwoTelegramIds
 from subscriptions.models import Grant, Plan, Subscription
 from subscriptions.services.state import note
 from subscriptions.services.terms import Terms, first_grant, hold, terms_of
@@ -45,10 +46,14 @@ class Verdict:
     """What becomes of an account: whose it is, or why it stays what it is."""
 
     name: str
-    becomes: str = ""
-    why_not: str = ""
+    becomes: Sentence | None = None
+    why_not: Sentence | None = None
     end: str = ""
     limit: int = 0
+
+    @property
+    def is_by_telegram(self) -> bool:
+        return self.becomes is not None and "id" in self.becomes.values
 
 
 @dataclass
@@ -57,7 +62,7 @@ class Fate:
 
     candidate: panels.Candidate
     telegram_id: int | None = None
-    why_not: str = ""
+    why_not: Sentence | None = None
     customer: User | None = field(default=None, repr=False)
 
 
@@ -87,19 +92,20 @@ def _plan(code: str) -> Plan:
         return found
     on_sale = list(Plan.objects.filter(is_open=True, is_trial=False)[:2])
     if len(on_sale) != 1:
-        raise AdoptionUnfit("say which plan they are to be on: more than one is on sale, or none")
+        codes = ", ".join(Plan.objects.filter(is_trial=False).values_list("code", flat=True))
+        raise AdoptionUnfit(f"say which plan they are to be on: {codes}")
     return on_sale[0]
 
 
 def telegram_id_of(candidate: panels.Candidate, match: re.Pattern[str] | None) -> int | None:
-    """Return the Telegram id an account names. Raises AdoptionUnfit if it names two."""
+    """Return the Telegram id an account names. Raises TwoTelegramIds if it names two."""
     found = {candidate.telegram_id} if candidate.telegram_id else set()
     for pattern, text, whole in _places(candidate, match):
         hit = pattern.fullmatch(text) if whole else pattern.search(text)
         if hit and (number := _id_in(hit[1])):
             found.add(number)
     if len(found) > 1:
-        raise AdoptionUnfit(f"it names two Telegram ids: {' and '.join(map(str, sorted(found)))}")
+        raise TwoTelegramIds(sorted(found))
     return found.pop() if found else None
 
 
@@ -137,7 +143,7 @@ def preview(candidates: tuple[panels.Candidate, ...], rules: Rules, taken: set[i
         customer = known.get(fate.telegram_id)
         why = fate.why_not or _why_not(customer, is_holder=bool(customer and customer.pk in holders))
         if not why and fate.telegram_id in taken:
-            why = f"another account of Telegram {fate.telegram_id} comes first"
+            why = said("another account of Telegram %(id)s comes first", id=fate.telegram_id)
         if not why and fate.telegram_id:
             taken.add(fate.telegram_id)
         verdicts.append(_verdict(fate, why))
@@ -156,34 +162,37 @@ def adopt(candidate: panels.Candidate, rules: Rules, *, actor: str) -> Verdict:
     with transaction.atomic():
         customer = accounts.lock_customer(_customer(fate).pk)
         if Grant.objects.filter(source=source_of(candidate)).exists() or panels.is_known(candidate):
-            return _verdict(fate, "it is the shop's already")
+            return _verdict(fate, said("it is the shop's already"))
         if why := _why_not(customer, is_holder=customer.subscriptions.exists()):
             return _verdict(fate, why)
         _open(candidate, customer, rules, actor=actor)
-    return _verdict(fate, "")
+    return _verdict(fate, None)
 
 
 def _fate(candidate: panels.Candidate, rules: Rules) -> Fate:
     try:
         return Fate(candidate, telegram_id_of(candidate, rules.match))
-    except AdoptionUnfit as unfit:
-        return Fate(candidate, why_not=str(unfit))
+    except TwoTelegramIds as unfit:
+        ids = " + ".join(map(str, unfit.ids))
+        return Fate(candidate, why_not=said("it names two Telegram ids: %(ids)s", ids=ids))
 
 
-def _why_not(customer: User | None, *, is_holder: bool) -> str:
+def _why_not(customer: User | None, *, is_holder: bool) -> Sentence | None:
     if customer is None:
-        return ""
+        return None
     if customer.is_banned:
-        return f"customer #{customer.pk} is banned"
-    return f"customer #{customer.pk} holds a subscription already" if is_holder else ""
+        return said("customer #%(number)s is banned", number=customer.pk)
+    holds = said("customer #%(number)s holds a subscription already", number=customer.pk)
+    return holds if is_holder else None
 
 
-def _verdict(fate: Fate, why_not: str) -> Verdict:
+def _verdict(fate: Fate, why_not: Sentence | None) -> Verdict:
     candidate = fate.candidate
-    becomes = f"Telegram {fate.telegram_id}" if fate.telegram_id else "a customer without Telegram"
+    telegram = said("Telegram %(id)s", id=fate.telegram_id) if fate.telegram_id else None
+    becomes = telegram or said("a customer without Telegram")
     return Verdict(
         name=candidate.name,
-        becomes="" if why_not else becomes,
+        becomes=None if why_not else becomes,
         why_not=why_not,
         end=candidate.until.isoformat(),
         limit=candidate.traffic_limit,
@@ -260,7 +269,7 @@ def link_to_telegram(customer_id: int, *, telegram_id: int, actor: str) -> User:
 
 def _hand_over(customer: User, other: User, *, actor: str) -> None:
     if why := _why_not(other, is_holder=other.subscriptions.exists()):
-        raise NotAdopted(why)
+        raise NotAdopted(str(why))
     held = list(customer.subscriptions.select_related("access"))
     if not held:
         raise NotAdopted(f"customer #{customer.pk} holds nothing to hand over")

@@ -2,12 +2,19 @@
 
 import time
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import localize
+from django.utils.translation import gettext_lazy as _
 
 from core import jobs
 from core.jobs import Step
 from core.models import Installation, Job
+from core.said import Sentence
 from core.services import require_installation
+from core.staff import size
 from subscriptions.services.adopting import Rules, Verdict, adopt, preview, rules_for
 from vpnpanel.models import Panel
 from vpnpanel.services import adopting as panels
@@ -16,6 +23,13 @@ KIND = "panel_adopt"
 PREVIEW = "panel_adopt_preview"
 STEP_SECONDS = 10.0
 MOST_LINES = 1000  # who became what, of one run; the rest is counted
+COUNTS = {
+    "adopted": _("Taken over"),
+    "by_telegram": _("of them by a Telegram id"),
+    "refused": _("Left as they are"),
+    "known": _("The shop's already"),
+    "lines_left_out": _("Not listed below"),
+}
 
 
 @dataclass
@@ -39,7 +53,7 @@ class Tally:
             self.refused += 1
         else:
             self.adopted += 1
-            self.by_telegram += verdict.becomes.startswith("Telegram")
+            self.by_telegram += verdict.is_by_telegram
         if len(self.lines) < MOST_LINES:
             self.lines.append({name: value for name, value in asdict(verdict).items() if value})
         else:
@@ -51,8 +65,18 @@ class Tally:
 
 
 def register_jobs() -> None:
-    jobs.register(KIND, adopt_step)
-    jobs.register(PREVIEW, preview_step)
+    jobs.register(KIND, adopt_step, _("Take over accounts"), counts=COUNTS, line=in_words)
+    preview = {**COUNTS, "adopted": _("Would be taken over")}
+    jobs.register(PREVIEW, preview_step, _("Take over accounts: preview"), counts=preview, line=in_words)
+
+
+def in_words(line: dict[str, Any]) -> str:
+    """Return what became of one account, for staff: whose it is, until when and with how much; or why not."""
+    if "why_not" in line:
+        return f"{line['name']} · {Sentence(**line['why_not'])}"
+    end = localize(timezone.localtime(datetime.fromisoformat(line["end"])).date())
+    limit = size(line["limit"]) if line.get("limit") else _("no limit")
+    return f"{line['name']} → {Sentence(**line['becomes'])} · {end} · {limit}"
 
 
 def start(panel_id: int, *, params: dict[str, Any], is_preview: bool, actor: str) -> Job:

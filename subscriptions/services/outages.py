@@ -9,6 +9,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F, Model
+from django.utils.translation import gettext_lazy as _
 
 from accounts import services as accounts
 from core import clock, jobs
@@ -132,13 +133,14 @@ def undo_step(job: Job) -> Step:
 
 def register_jobs() -> None:
     """Make the long work of outages known to the runner of jobs."""
-    for kind, step in (
-        (TELL, tell_step),
-        (TELL_OVER, tell_over_step),
-        (CREDIT, credit_step),
-        (UNDO, undo_step),
+    counts = {"customers": _("Customers")}
+    for kind, step, title in (
+        (TELL, tell_step, _("Tell customers of an outage")),
+        (TELL_OVER, tell_over_step, _("Tell customers that an outage is over")),
+        (CREDIT, credit_step, _("Give days for an outage")),
+        (UNDO, undo_step, _("Take back days for an outage")),
     ):
-        jobs.register(kind, step)
+        jobs.register(kind, step, title, counts=counts)
 
 
 def _page(job: Job, settle: Callable[[Outage, Subscription, str], bool]) -> Step:

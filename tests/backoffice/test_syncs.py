@@ -91,10 +91,10 @@ def test_accounts_of_a_panel_are_taken_over_from_its_page(client, staff, panel, 
     client.post(act(panel, "adopt"), {**form, "is_preview": "on"})
     jobs.run_due()
     job = Job.objects.get(kind="panel_adopt_preview")
-    assert (
-        "boris · a customer without Telegram"
-        in client.get(reverse("admin:core_job_change", args=[job.pk])).content.decode()
-    )
+    page = reverse("admin:core_job_change", args=[job.pk])
+    assert "boris → a customer without Telegram · 17 Mar 2030 · no limit" in client.get(page).content.decode()
+    client.cookies["django_language"] = "ru"
+    assert "boris → клиент без Telegram · 17 марта 2030" in client.get(page).content.decode()
     assert not Subscription.objects.exists()
     client.post(act(panel, "adopt"), form)
     jobs.run_due()

@@ -28,7 +28,7 @@ class Counting:
 @pytest.fixture
 def counting() -> Iterator[Counting]:
     step = Counting()
-    jobs.register("count", step)
+    jobs.register("count", step, "Count")
     yield step
     del jobs.KINDS["count"]
 
@@ -114,7 +114,7 @@ def test_a_job_cancelled_during_its_last_step_stays_cancelled(db, counting):
         jobs.cancel(found.pk)
         return real(found)
 
-    jobs.register("count", cancelling)
+    jobs.register("count", cancelling, "Count")
     jobs.run_due()
     job.refresh_from_db()
     assert job.state == "cancelled"
@@ -127,7 +127,7 @@ def test_a_job_cancelled_during_a_step_that_fails_stays_cancelled(db, counting):
         jobs.cancel(found.pk)
         raise OutsideError("no", permanent=True)
 
-    jobs.register("count", failing)
+    jobs.register("count", failing, "Count")
     jobs.run_due()
     job.refresh_from_db()
     assert job.state == "cancelled"

@@ -11,6 +11,7 @@ from django.core.management import call_command
 from accounts.models import User
 from core import clock, jobs
 from core.models import Job
+from core.said import Sentence
 from subscriptions import services
 from subscriptions.errors import AdoptionUnfit, NotAdopted
 from subscriptions.models import Grant, Plan, Subscription
@@ -63,7 +64,8 @@ def keys(links: list[str]) -> list[str]:
 
 
 def fates(result: dict) -> dict[str, str]:
-    return {line["name"]: line.get("why_not") or line["becomes"] for line in result["lines"]}
+    found = {line["name"]: line.get("why_not") or line["becomes"] for line in result["lines"]}
+    return {name: str(Sentence(**sentence)) for name, sentence in found.items()}
 
 
 def test_account_becomes_a_subscription_with_its_end_limit_name_and_keys(panel, make, marzban):
@@ -121,7 +123,7 @@ def test_dry_run_says_the_same_and_changes_nothing(panel, make, marzban):
         ({"username": "anna", "expire": 1_600_000_000}, "it ended long ago"),
         ({"username": "anna", "data_limit_reset_strategy": "month"}, "the panel starts it anew"),
         ({"username": "fedcba_" + "a" * 16}, "it belongs to another installation"),
-        ({"username": "anna", "inbounds": {"vless": []}}, "would change at once: has keys"),
+        ({"username": "anna", "inbounds": {"vless": []}}, "it has no key that works"),
     ],
 )
 def test_rules_of_matching_and_what_is_refused(panel, make, marzban, wish, expected):

@@ -14,6 +14,7 @@ from django.db.models import F
 from accounts.models import User
 from core import clock
 from core.models import Installation
+from core.said import Sentence, said
 from vpnpanel.connections import driver_for
 from vpnpanel.drivers.base import Observed
 from vpnpanel.guard.examination import is_of_a_test
@@ -64,7 +65,7 @@ class Piece:
     """A page of a panel: who may be taken over, who not and why (by name), how many are ours already."""
 
     candidates: tuple[Candidate, ...]
-    refused: dict[str, str]
+    refused: dict[str, Sentence]
     known: int
     next_offset: int
     total: int
@@ -87,20 +88,20 @@ def read(panel: Panel, installation: Installation, offset: int, wanted: Wanted) 
         seen_at = clock.now()
         for page in driver.pages(offset):
             offset = min(offset + driver.page_size, page.total)
-            ours = _ours(panel, installation, page.accounts)
-            others = [each for each in page.accounts if each.name not in ours]
+            shown = [each for each in page.accounts if not is_of_a_test(each.name, installation.short)]
+            ours = _ours(panel, shown)
+            others = [each for each in shown if each.name not in ours]
             candidates, refused = _sort(panel, installation, others, wanted, seen_at)
-            refused |= dict.fromkeys(page.unreadable, "the panel cannot show it")
+            refused |= dict.fromkeys(page.unreadable, said("the panel cannot show it"))
             yield Piece(tuple(candidates), refused, len(ours), offset, page.total, page.is_last)
             seen_at = clock.now()
     finally:
         driver.close()
 
 
-def _ours(panel: Panel, installation: Installation, shown: Iterable[Observed]) -> set[str]:
+def _ours(panel: Panel, shown: Iterable[Observed]) -> set[str]:
     names = [each.name for each in shown]
-    known = PanelAccount.objects.filter(panel=panel, name__in=names).values_list("name", flat=True)
-    return {*known, *(name for name in names if is_of_a_test(name, installation.short))}
+    return set(PanelAccount.objects.filter(panel=panel, name__in=names).values_list("name", flat=True))
 
 
 def _sort(
@@ -109,48 +110,52 @@ def _sort(
     others: list[Observed],
     wanted: Wanted,
     seen_at: datetime,
-) -> tuple[list[Candidate], dict[str, str]]:
+) -> tuple[list[Candidate], dict[str, Sentence]]:
     quarantine = StrayAccount.objects.filter(panel=panel, name__in=[each.name for each in others])
     quarantined = set(quarantine.filter(state__in=WAITING).values_list("name", flat=True))
     oldest = ended_before(seen_at)
     candidates, refused = [], {}
     for each in others:
         is_kept_back = each.name in quarantined and not wanted.quarantined
-        why = "it is in quarantine" if is_kept_back else _why_not(installation, each)
+        why = said("it is in quarantine") if is_kept_back else _why_not(installation, each)
         until = each.until or (seen_at + timedelta(days=wanted.endless_days))
         if not why and each.until is None and not wanted.endless_days:
-            why = "it has no end: say how many days such accounts get"
+            why = said("it has no end: say how many days such accounts get")
         if not why and until <= oldest:
-            why = f"it ended long ago, on {until:%Y-%m-%d}"
+            why = said("it ended long ago, on %(day)s", day=f"{until:%Y-%m-%d}")
         candidate = Candidate(panel, each, until.replace(microsecond=0), seen_at)
-        if not why and (changes := _changes(candidate)):
-            why = f"the shop would change at once: {', '.join(changes)}"
-        if why:
+        if why := why or _why_changed(candidate):
             refused[each.name] = why
         else:
             candidates.append(candidate)
     return candidates, refused
 
 
-def _why_not(installation: Installation, shown: Observed) -> str:
+def _why_not(installation: Installation, shown: Observed) -> Sentence | None:
     if len(shown.name) > NAME_LENGTH:
-        return f"its name is longer than {NAME_LENGTH} characters"
+        return said("its name is longer than %(most)s characters", most=NAME_LENGTH)
     is_a_shops = NAME_OF_A_SHOP.fullmatch(shown.name) or NOTE_OF_A_SHOP.fullmatch(shown.note.strip())
     if is_a_shops and not shown.name.startswith(f"{installation.short}_"):
-        return "it belongs to another installation of this system"
+        return said("it belongs to another installation of this system")
     if shown.resets:
-        return f"the panel starts it anew by itself ({shown.resets}): switch that off there first"
-    return ""
+        return said(
+            "the panel starts it anew by itself (%(how)s): switch that off there first", how=shown.resets
+        )
+    return None
 
 
-def _changes(candidate: Candidate) -> list[str]:
-    """Return what the shop would change of the account at once. An end it never had is agreed on."""
+def _why_changed(candidate: Candidate) -> Sentence | None:
+    """Return what the shop would change of it at once, if anything. An end it never had is agreed on."""
     access, account = _rows(candidate)
     panel, used = candidate.panel, account.used_bytes
     found = differences(Wish(access, account, panel, used, candidate.seen_at), candidate.shown)
     if candidate.shown.until is None:
         found.pop("end", None)
-    return list(found)
+    if "has keys" in found:
+        return said("it has no key that works")
+    if {"inbounds", "whole"} & set(found):
+        return said("it is in other inbounds than the panel sells: put its own into the panel's Inbounds")
+    return said("the shop would change at once: %(names)s", names=", ".join(found)) if found else None
 
 
 def _rows(candidate: Candidate) -> tuple[Access, PanelAccount]:

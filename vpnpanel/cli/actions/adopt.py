@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from core.models import Job
+from core.said import Sentence
 from vpnpanel.cli.frame import Console, Exit, panels_named, run_job
 
 HELP = "take over the accounts a panel had before the shop; nothing on the panel changes"
@@ -36,11 +37,12 @@ def run(options: dict[str, Any], console: Console) -> Exit:
     is_dry = options["dry_run"]
     params = {name: options[name] for name in ("plan", "match", "endless_days", "quarantined")}
     job = run_job(PREVIEW if is_dry else KIND, panel.pk, console, label=f"adopt {panel.name}", **params)
-    for line in job.result.get("lines", ()):
+    lines = [_spelt_out(line) for line in job.result.get("lines", ())]
+    for line in lines:
         console.say(f"{line['name']}: {line.get('why_not') or _becomes(line)}")
     if left_out := job.result.get("lines_left_out"):
         console.say(f"and {left_out} more.")
-    console.keep(panel=panel.name, is_dry_run=is_dry, error=job.error, **job.result)
+    console.keep(panel=panel.name, is_dry_run=is_dry, error=job.error, **{**job.result, "lines": lines})
     if job.state != Job.State.DONE:
         console.complain(f"{panel.name}: {job.error}")
         return Exit.ATTENTION
@@ -51,6 +53,12 @@ def run(options: dict[str, Any], console: Console) -> Exit:
         f"{counts['refused']} left as they are, {counts['known']} the shop's already."
     )
     return Exit.ATTENTION if counts["refused"] else Exit.FINE
+
+
+def _spelt_out(line: dict[str, Any]) -> dict[str, Any]:
+    """Return a line with its sentences as texts."""
+    sentences = {name: str(Sentence(**line[name])) for name in ("becomes", "why_not") if name in line}
+    return line | sentences
 
 
 def _becomes(line: dict[str, Any]) -> str:
