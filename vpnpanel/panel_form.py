@@ -25,7 +25,7 @@ FIELDSETS: Any = (
     ),
     (
         _("Sale"),
-        {"fields": (("groups", "capacity", "weight"), "inbounds", ("monthly_cost", "cost_currency"))},
+        {"fields": ("groups", ("capacity", "weight"), "inbounds", ("monthly_cost", "cost_currency"))},
     ),
     (_("Full syncs"), {"fields": ("holds_changes",)}),
 )

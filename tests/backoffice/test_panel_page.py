@@ -1,10 +1,13 @@
 """What the page and the list of panels tell of the contract test, versions and webhooks."""
 
+from datetime import timedelta
+
 import pytest
 from django.test.utils import CaptureQueriesContext
 
-from core import jobs
+from core import clock, jobs
 from core.models import Job
+from core.templatetags.spans import ago
 from tests.factories import make_panel
 from vpnpanel.models import Panel
 from vpnpanel.services import guard
@@ -90,3 +93,24 @@ def test_many_failing_panels_cost_no_more_queries(client, staff, address):
             client.get(address)
         counts.append(len(seen))
     assert counts[0] == counts[1]
+
+
+def test_a_refused_sign_in_is_said_once_and_not_called_a_silence(client, staff):
+    report = {"outcome": "away", "trouble": "figures: the panel refuses our administrator's name"}
+    panel = Panel.objects.create(
+        name="nl-1", base_url="http://127.0.0.1:9", guard="failed", guard_report=report
+    )
+    text = page(client, panel)
+    assert text.count("or let nobody in") == 1 and "figures:" not in text
+    assert "Sign in, and ask the panel who it is: the panel refuses" in text
+
+
+def test_a_secret_of_a_second_factor_that_cannot_be_one_is_refused_by_the_form(client, staff, installation):
+    form = {"name": "x", "kind": "xui", "base_url": "http://127.0.0.1:9", "username": "a", "password": "b"}
+    answer = client.post("/admin/vpnpanel/panel/add/", {**form, "totp_secret": "123 456"})
+    assert "Give the text behind the QR code" in answer.content.decode() and not Panel.objects.exists()
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(20, "just now"), (180, "3\xa0minutes ago")])
+def test_moments_of_this_minute_are_just_now(seconds, words):
+    assert ago(clock.now() - timedelta(seconds=seconds)) == words

@@ -268,7 +268,7 @@ class TestAdvice:
     [
         ("marzban", "0.8.4", True), ("marzban", "v0.8.0", True), ("marzban", "0.7.0", False),
         ("marzban", "0.9.0", False), ("marzban", "0.8.4-dev", False), ("marzban", "", False),
-        ("xui", "2.6.0", True), ("xui", "2.7-2.9", True), ("xui", "2.4-2.6", False), ("xui", "3.0", False),
+        ("xui", "2.6", True), ("xui", "2.7-2.9", True), ("xui", "2.4-2.5", False), ("xui", "3.0", False),
         ("xui", "3.2.4", False), ("xui", "3.2.5", True), ("xui", "3.6.0", True), ("xui", "3.7.1", False),
         ("xui", "dev+abc", False), ("other", "1.0", False),
     ],

@@ -8,7 +8,7 @@ Version = tuple[int, ...]
 # What was tried and what was only read is said in the operator's guide.
 VERIFIED: dict[str, tuple[tuple[Version, Version], ...]] = {
     "marzban": (((0, 8, 0), (0, 8)),),
-    "xui": (((2, 6, 0), (2, 9, 4)), ((3, 2, 5), (3, 6, 0))),
+    "xui": (((2, 6), (2, 9, 4)), ((3, 2, 5), (3, 6, 0))),
 }
 
 

@@ -55,7 +55,10 @@ MISMATCHES = {
     "still_there": _("The panel still has it."),
 }
 UNFINISHED = {
-    "away": _("The panel did not answer the last contract test, which is repeated once it does: %(why)s"),
+    "away": _(
+        "The panel did not answer the last contract test, or let nobody in, and the test is repeated once it "
+        "does: %(why)s"
+    ),
     "slow": _(
         "The panel answers, but was too slow or busy to finish the last contract test, which is repeated: "
         "%(why)s"
@@ -126,7 +129,9 @@ def why_unfinished(panel: Panel) -> str:
     That is the panel's health of the moment and says nothing of what it does when it answers.
     """
     text = UNFINISHED.get(panel.guard_report.get("outcome", ""))
-    return str(text) % {"why": panel.guard_report.get("trouble", "")} if text else ""
+    step, _sign, said = panel.guard_report.get("trouble", "").partition(": ")
+    why = f"{STEPS[step]}: {said}" if step in STEPS else panel.guard_report.get("trouble", "")
+    return str(text) % {"why": why} if text else ""
 
 
 def is_unverified(panel: Panel) -> bool:

@@ -1,5 +1,7 @@
 """Panels, and the groups that plans sell."""
 
+import base64
+import binascii
 from urllib.parse import urlsplit, urlunsplit
 
 from django.core.exceptions import ValidationError
@@ -51,6 +53,17 @@ def normal_address(address: str) -> str:
     return urlunsplit((parts.scheme, place, parts.path.rstrip("/"), parts.query, parts.fragment))
 
 
+def require_base32(value: str) -> None:
+    """Raise ValidationError unless the value can be the secret behind a QR code of a second factor."""
+    text = value.replace(" ", "").replace("-", "").rstrip("=").upper()
+    try:
+        is_fit = bool(base64.b32decode(text + "=" * (-len(text) % 8)))
+    except binascii.Error:
+        is_fit = False
+    if not is_fit:
+        raise ValidationError(_("Give the text behind the QR code: letters and the digits 2 to 7."))
+
+
 def require_inbounds(value: object) -> None:
     """Raise ValidationError unless the value maps protocols to lists of tags."""
     lists = list(value.values()) if isinstance(value, dict) else [None]
@@ -83,7 +96,7 @@ class Panel(models.Model):
     class State(models.TextChoices):
         OPEN = "open", _("Open for sale")
         CLOSED = "closed", _("Closed for sale, still serving")
-        DRAINING = "draining", _("Draining: still serving, its customers are moved away")
+        DRAINING = "draining", _("Draining")
         LOST = "lost", _("Lost: move its customers away")
         OFF = "off", _("Switched off")
 
@@ -109,6 +122,7 @@ class Panel(models.Model):
         _("secret of the second factor"),
         blank=True,
         default="",
+        validators=[require_base32],
         help_text=_("3x-ui: the text behind the QR code, where its administrator signs in with a code."),
     )
     webhook_secret = EncryptedTextField(

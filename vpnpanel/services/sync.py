@@ -21,6 +21,7 @@ from core.services import require_installation
 from vpnpanel.connections import driver_for
 from vpnpanel.drivers.base import Observed, Page
 from vpnpanel.errors import PanelError, PanelRefused
+from vpnpanel.guard.examination import is_of_a_test
 from vpnpanel.models import Access, Panel, PanelAccount, SyncFinding, SyncRun
 from vpnpanel.observation import Sighting
 from vpnpanel.services import backlog, findings, strays
@@ -128,7 +129,8 @@ def take_page(run: SyncRun, installation: Installation, page: Page, at: Sighting
     for some in _pieces(page.accounts):
         piece = take_piece(run.panel, run, {each.name: each for each in some}, at)
         _count(piece, at.asked_at, tally)
-        foreign = [each for each in some if each.name not in piece.own]
+        others = (each for each in some if each.name not in piece.own)
+        foreign = [each for each in others if not is_of_a_test(each.name, installation.short)]
         strange = Found(new=strays.notice(run, installation, foreign, at.asked_at))
         _write_down(strange, tally)
         tally.accounts += len(piece.own)

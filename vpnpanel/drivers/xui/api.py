@@ -22,7 +22,14 @@ MAX_ANSWER_BYTES = 128 * 2**20
 # Forms of "not logged in", by version; 403 is a session whose token against forgery is not taken.
 SHUT = frozenset({301, 302, 303, 307, 308, 401, 404})
 
-REFUSED = "the panel refuses our administrator's name, password or code"
+REFUSED = (
+    "the panel refuses our administrator's name or password; or it asks for a code too: then give the shop "
+    "the secret of the second factor"
+)
+REFUSED_CODE = (
+    "the panel refuses our administrator's name, password or code: if they are right, see to the clocks of "
+    "both machines"
+)
 REFUSED_TOKEN = "the panel refuses our token"
 WRONG_PLACE = "is this address a 3x-ui panel's, with its base path?"
 # A client's key, or the name of its subscription, stands behind these in a path: words of errors are shown.
@@ -134,7 +141,7 @@ class XuiApi:
 
     def _log_in(self, csrf: tuple[str, dict[str, str]] | None) -> Entry:
         if self._door.is_refused:
-            raise PanelDown(REFUSED, permanent=True)
+            raise PanelDown(self._refused, permanent=True)
         token, cookies = csrf or ("", {})
         headers = dict(HEADERS)
         if token:
@@ -145,9 +152,13 @@ class XuiApi:
             raise PanelDown(f"POST login: {answer.status}: {WRONG_PLACE}")
         if not body["success"]:
             self._door.refused_at = time.monotonic()
-            raise PanelDown(REFUSED, permanent=True)
+            raise PanelDown(self._refused, permanent=True)
         cookies |= cookies_of(answer)
         return Entry(headers | {"Cookie": cookie_header(cookies)})
+
+    @property
+    def _refused(self) -> str:
+        return REFUSED_CODE if self._address.totp_secret else REFUSED
 
     def _form(self) -> dict[str, str]:
         form = {"username": self._address.username, "password": self._address.password}

@@ -22,7 +22,7 @@ from vpnpanel.drivers.xui.clients import ClientsDialect
 from vpnpanel.drivers.xui.envelope import RouteMissing
 from vpnpanel.drivers.xui.known import known_of
 from vpnpanel.drivers.xui.legacy import LegacyDialect
-from vpnpanel.errors import AccountFailed, PanelDown, PanelError, PanelRefused
+from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelError, PanelRefused
 
 Dialect = LegacyDialect | ClientsDialect
 Result = TypeVar("Result")
@@ -161,7 +161,19 @@ class XuiDriver(PanelDriver, ListsInbounds, RotatesKeys, WorksInBatches):
         """Panels tell their version from 3.1.0 on; what others can do says about which one it is."""
         if self._api.is_version_3:
             return "3.0"
-        return "2.4-2.6" if self._known.has_old_status else "2.7-2.9"
+        if not self._known.has_old_status:
+            return "2.7-2.9"
+        self._known.old_version = self._known.old_version or self._guess_old_version()
+        return self._known.old_version
+
+    def _guess_old_version(self) -> str:
+        """Up to v2.5 what was wrong stands behind "Failed:", from v2.6 on in brackets: ask for no inbound."""
+        try:
+            self._api.get("panel/api/inbounds/get/0")
+        except (AccountFailed, AccountMissing, PanelRefused) as failed:
+            if "not found" in str(failed).lower():
+                return "2.4-2.5" if "failed:" in str(failed).lower() else "2.6"
+        return "2.4-2.6"
 
     def _details(
         self, status: dict[str, Any], xray: dict[str, Any], version: str, dialect: Dialect

@@ -25,6 +25,8 @@ class Known:
     # Numbers of the version, of a panel in the clients dialect.
     version: tuple[int, ...] = ()
     has_old_status: bool = False
+    # Of a panel with the old status, as far as it can be told.
+    old_version: str = ""
     accounts: int | None = None
     accounts_at: float = 0.0
     # It took more time to list all clients than we wait.
