@@ -2,12 +2,14 @@
 
 import threading
 import time
+from datetime import timedelta
 
+from core import clock
 from notifications.models import OutboxMessage
 from tests.factories import make_panel
 from tests.vpnpanel.wanted import account_of, change, want_access
 from vpnpanel import reconciler, services, tasks
-from vpnpanel.models import Access, PanelAccount
+from vpnpanel.models import Access, Outage, PanelAccount
 from vpnpanel.services import outages
 
 
@@ -130,6 +132,16 @@ def test_switched_off_panel_is_not_called_at_all(panel, marzban):
     outages.probe()
     outages.read_figures()
     assert not marzban.calls()
+
+
+def test_outage_of_a_panel_that_is_switched_off_ends_and_alerts_nobody(panel, marzban):
+    reconciler.reconcile_one(want_access().pk)
+    marzban.outage(True)
+    outages.probe()
+    services.set_panel_state(panel.pk, state="off", actor="olga")
+    Outage.objects.update(began_at=clock.now() - timedelta(hours=1))
+    assert outages.alert_outages() == 0
+    assert Outage.objects.get().ended_at
 
 
 def test_lost_panel_is_left_and_its_accounts_go_when_it_answers(panel, second_panel, marzban, second_marzban):

@@ -122,12 +122,15 @@ def roll_back(move_id: int, *, actor: str) -> bool:
 
 
 def take_forward() -> int:
-    """Take each move that runs one step forward; return how many customers are under way. Safe to repeat."""
-    running = list(Move.objects.filter(state=State.RUNNING).order_by("pk").values_list("pk", flat=True))
-    if not running:
+    """Take each move that runs one step forward; return how many customers are under way. Safe to repeat.
+
+    Of those that are paused only who arrives all the same is counted.
+    """
+    keys = list(Move.objects.filter(state__in=Move.OPEN).order_by("pk").values_list("pk", flat=True))
+    if not keys:
         return 0
     require_installation()
-    return sum(_step(key) for key in running)
+    return sum(_step(key) for key in keys)
 
 
 @transaction.atomic
@@ -137,6 +140,8 @@ def _step(move_id: int) -> int:
     Accesses are locked before items, as the reconciler does.
     """
     move = _lock(move_id)
+    if move.state == State.PAUSED:
+        _count(move)
     if move.state != State.RUNNING:
         return 0
     if trouble := _trouble(move):

@@ -138,13 +138,17 @@ def _open_outage(panel_id: int, now: datetime, error: str) -> None:
 
 
 def alert_outages() -> int:
-    """Tell staff, once for each, of panels that have not answered for too long; returns of how many."""
+    """Tell staff, once for each, of panels that have not answered for too long; returns of how many.
+
+    A panel that was switched off is asked no more: its outage would never end, so it ends here.
+    """
+    of_no_use = Outage.objects.filter(ended_at__isnull=True, panel__state=Panel.State.OFF)
+    of_no_use.update(ended_at=Greatest(F("began_at"), Value(clock.now())))
     minutes = rules.read(PanelRules).alert_after_minutes
     long_ago = clock.now() - timedelta(minutes=minutes)
     lasting = Outage.objects.filter(ended_at__isnull=True, alerted_at__isnull=True, began_at__lte=long_ago)
-    watched = lasting.exclude(panel__state=Panel.State.OFF)
     alerted = 0
-    for outage_id in list(watched.values_list("pk", flat=True)):
+    for outage_id in list(lasting.values_list("pk", flat=True)):
         with transaction.atomic():
             if Outage.objects.filter(pk=outage_id, alerted_at__isnull=True).update(alerted_at=clock.now()):
                 key = f"panel_outage:{outage_id}"
