@@ -124,12 +124,17 @@ def keep_while(
     `on_loss` is told why if a panel's lease went to somebody else, so that no further call begins.
     """
     prolonged_at = time.monotonic()
-    while wait([calls], timeout=LOOK_AGAIN_SECONDS).not_done:
-        if not writers.keep() and on_loss:
-            on_loss("another process is writing to the panel")
-        if time.monotonic() - prolonged_at > KEEP_JOB_EVERY_SECONDS:
-            claims.prolong(job, lease_seconds=jobs.LEASE_SECONDS)
-            prolonged_at = time.monotonic()
+    try:
+        while wait([calls], timeout=LOOK_AGAIN_SECONDS).not_done:
+            if not writers.keep() and on_loss:
+                on_loss("another process is writing to the panel")
+            if time.monotonic() - prolonged_at > KEEP_JOB_EVERY_SECONDS:
+                claims.prolong(job, lease_seconds=jobs.LEASE_SECONDS)
+                prolonged_at = time.monotonic()
+    except KeyboardInterrupt:
+        if on_loss:
+            on_loss("stopped")
+        raise
     return calls.result()
 
 

@@ -2,10 +2,14 @@
 
 import io
 import json
+import os
+import signal
+import threading
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from core import jobs
 from core.models import Job
 from tests.vpnpanel.wanted import account_of, want_access
 from vpnpanel.cli.frame import TRIES, all_actions
@@ -181,3 +185,13 @@ class TestGuard:
         marzban.outage(True)
         code, found = read("guard", "nl-1")
         assert (code, found["ok"], found["panels"][0]["outcome"]) == (1, False, "away")
+
+
+def test_ctrl_c_says_what_goes_on_and_leaves_the_job_to_the_worker(panel, marzban):
+    marzban.fail("GET /api/users", "delay", seconds=1)
+    ctrl_c = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
+    ctrl_c.start()
+    code, out, err = manage("sync", "--json")
+    assert code == 130 and "the worker goes on" in err and json.loads(out)["ok"] is False
+    marzban.heal()
+    assert jobs.run_due() == 1 and Job.objects.get().state == Job.State.DONE

@@ -20,14 +20,17 @@ ACTOR = "command line"
 OTHER_WORKER_SECONDS = 0.5
 # Half a dozen seconds: a call that was lost is forgiven, and nobody waits minutes for a panel that is away.
 TRIES = 3
+STOPPED = "Stopped. A job or a move that has begun is not: the worker goes on with it."
 
 
 class Exit(IntEnum):
-    """How a command ends: well, with something for staff to look at, or called in a way it does not know."""
+    """How a command ends: well, with something for staff to look at, called in a way it does not know, or
+    stopped by Ctrl-C."""
 
     FINE = 0
     ATTENTION = 1
     USAGE = 2
+    STOPPED = 130
 
 
 class WrongUsage(ShopError):
@@ -94,6 +97,10 @@ def perform(name: str, options: dict[str, Any], console: Console) -> int:
         code = Exit.USAGE if isinstance(failed, WrongUsage) else Exit.ATTENTION
         console.complain(str(failed))
         console.keep(error=str(failed))
+    except KeyboardInterrupt:
+        code = int(Exit.STOPPED)
+        console.complain(STOPPED)
+        console.keep(error=STOPPED)
     console.end(name, code)
     return code
 

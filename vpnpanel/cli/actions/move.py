@@ -41,7 +41,7 @@ def run(options: dict[str, Any], console: Console) -> Exit:
     seen = preview(source, target)
     console.keep(preview={**asdict(seen), "outside": seen.outside, "too_many": seen.too_many})
     _tell(seen, source, target, console)
-    if options["dry_run"]:
+    if options["dry_run"] or seen.problem:
         return Exit.ATTENTION if seen.problem or seen.too_many else Exit.FINE
     asked = {"batch": options["batch"], "grace_hours": options["grace"]}
     move = moves.start_move(source.pk, target.pk if target else None, actor=ACTOR, **asked)
