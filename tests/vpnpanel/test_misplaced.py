@@ -4,14 +4,15 @@ import threading
 import time
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
 
 from core.services import claim_installation
 from tests.factories import make_panel
 from tests.vpnpanel.wanted import account_of, call, change, plan_for, want_access
 from vpnpanel import reconciler, services, tasks
 from vpnpanel.models import Access
-from vpnpanel.services import outages
+from vpnpanel.services import backlog, outages
 from vpnpanel.services.recording import finish
 
 
@@ -47,3 +48,13 @@ def test_a_slow_panel_holds_one_sweep_of_a_worker_at_most(live_db, marzban):
     assert tasks.reconcile_due() == 0
     slow.join()
     assert not Access.objects.filter(is_dirty=True).exists()
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="its planner goes by no statistics")
+def test_looking_for_the_misplaced_reads_nobody_who_serves_in_place(panel):
+    """It is done every 15 seconds, however many customers there are."""
+    with CaptureQueriesContext(connection) as queries, connection.cursor() as cursor:
+        backlog.release_misplaced()
+        for query in [each["sql"] for each in queries if "panelaccount" in each["sql"]]:
+            cursor.execute(f"EXPLAIN QUERY PLAN {query}")
+            assert "SCAN" not in str(cursor.fetchall())

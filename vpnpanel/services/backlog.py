@@ -44,15 +44,21 @@ def release_misplaced() -> int:
 
     The sweep behind a removal that waited for a panel, which keeps no access dirty, and behind a panel given
     up while an access was being applied to it, or while its accesses were being marked. Also the end of the
-    time that replaced accounts serve on, and what changed for them while their panel was away.
+    time that replaced accounts serve on, and what changed for them while their panel was away. Four queries,
+    by panel and placement: whoever serves where they should is not looked at.
     """
-    accounts = PanelAccount.objects.filter(access__is_dirty=False)
-    callable_ones = accounts.filter(panel__is_up=True).exclude(panel__state=Panel.State.OFF)
-    behind = Q(serves_until__isnull=False, applied_generation__lt=F("access__generation"))
-    in_place = Q(placement__in=PanelAccount.LIVE) | Q(serves_until__isnull=False)
-    given_up = accounts.filter(in_place, panel__state__in=[Panel.State.LOST, Panel.State.OFF])
-    misplaced = callable_ones.to_remove(clock.now()) | callable_ones.filter(behind) | given_up
-    return mark_dirty(list(misplaced.values_list("access_id", flat=True)))
+    panels = list(Panel.objects.only("state", "is_up"))
+    accounts = PanelAccount.objects.filter(access__is_dirty=False).order_by()
+    callable_ones = accounts.filter(panel__in=[panel.pk for panel in panels if panel.may_be_called])
+    given_up = accounts.filter(panel__in=[panel.pk for panel in panels if panel.state not in Panel.SERVING])
+    lingering = Q(placement=PanelAccount.Placement.LEAVING, serves_until__isnull=False)
+    misplaced = (
+        callable_ones.to_remove(clock.now()),
+        callable_ones.filter(lingering, applied_generation__lt=F("access__generation")),
+        given_up.filter(Q(placement__in=PanelAccount.LIVE) | lingering),
+    )
+    keys = {key for rows in misplaced for key in rows.values_list("access_id", flat=True)}
+    return mark_dirty(sorted(keys))
 
 
 def _in_batches(access_ids: Iterable[int], **values: object) -> int:
