@@ -15,11 +15,12 @@ from core.clock import DAY
 from core.compiled import CompiledQuery
 from subscriptions.models import Conditions, Plan, Subscription, TrialUse
 from subscriptions.services.trials import identity_hash
-from vpnpanel.models import Access, PanelAccount
+from vpnpanel.models import Access, Panel, PanelAccount
 
 WORKS = "active"
 # Seven days just given are seven days, though the clocks of two machines differ a little.
 ROUNDING = timedelta(minutes=1)
+AWAY_AFTER = timedelta(minutes=2)
 
 
 class State(StrEnum):
@@ -36,10 +37,14 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Source:
-    """The links of one account that work, and the location its panel is shown under; empty if it has none."""
+    """The links of one account that work, and the location its panel is shown under; empty if it has none.
+
+    `is_away`: the panel has not answered for a while, so perhaps nobody gets through.
+    """
 
     location: str
     links: tuple[str, ...]
+    is_away: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,8 @@ class CustomerStatus:
     """What stands on a customer's screens. Without a subscription only `state` and `has_trial_left` count.
 
     `days_left` is rounded up, 0 once it is over. Traffic in bytes, since it last started anew; limit 0: none.
-    `resets_at` is when it does so next, if it is to. `link` is a secret.
+    `resets_at` is when it does so next, if it is to. `link` is a secret. `is_away`: no server that serves the
+    customer has answered us for a while.
     """
 
     state: State
@@ -73,6 +79,7 @@ class CustomerStatus:
     time_left: timedelta = timedelta(0)
     link: str = ""
     is_ready: bool = False
+    is_away: bool = False
     period_used: int = 0
     period_limit: int = 0
     resets_at: datetime | None = None
@@ -130,6 +137,7 @@ def of(customer: User) -> CustomerStatus:
         time_left=max(subscription.expires_at - now, timedelta(0)),
         link=subscription.link,
         is_ready=reading.state == State.ACTIVE,
+        is_away=reading.state == State.ACTIVE and all(source.is_away for source in reading.sources),
         period_used=reading.period_used,
         period_limit=reading.period_limit,
         resets_at=subscription.resets_at,
@@ -145,7 +153,7 @@ def read(subscription: Subscription, customer: User, *, now: datetime) -> Readin
     access = subscription.access
     accounts = _ACCOUNTS.rows(access.pk)
     used = sum(account.used_bytes for account in accounts)
-    sources = _working_sources(access, accounts)
+    sources = _working_sources(access, accounts, now)
     return Reading(
         state=_state(subscription, customer, used, bool(sources), now),
         sources=sources,
@@ -168,6 +176,8 @@ _ACCOUNTS = CompiledQuery[PanelAccount](
             "applied_generation",
             "key_epoch",
             "panel__location",
+            "panel__is_up",
+            "panel__up_changed_at",
         )
     ),
     -1,
@@ -187,7 +197,7 @@ def _state(subscription: Subscription, customer: User, used: int, has_links: boo
     return State.ACTIVE if has_links else State.PENDING
 
 
-def _working_sources(access: Access, accounts: Iterable[PanelAccount]) -> tuple[Source, ...]:
+def _working_sources(access: Access, accounts: Iterable[PanelAccount], now: datetime) -> tuple[Source, ...]:
     """Return what the panels serve.
 
     A change under way does not stop a link that works; one that comes back from a stop (paid again, enabled
@@ -195,13 +205,19 @@ def _working_sources(access: Access, accounts: Iterable[PanelAccount]) -> tuple[
     changed are not handed out any more: an app would hold dead ones until it asks again.
     """
     return tuple(
-        Source(account.panel.location, tuple(account.links))
+        Source(account.panel.location, tuple(account.links), is_away=_is_away(account.panel, now))
         for account in accounts
         if account.links
         and account.placement == PanelAccount.Placement.SERVING
         and account.key_epoch == access.key_epoch
         and (account.applied_generation == access.generation or account.observed_status == WORKS)
     )
+
+
+def _is_away(panel: Panel, now: datetime) -> bool:
+    """A panel that was restarted is back within AWAY_AFTER; customers need not hear of that."""
+    since = panel.up_changed_at
+    return not panel.is_up and since is not None and since < now - AWAY_AFTER
 
 
 def _has_trial_left(customer: User) -> bool:

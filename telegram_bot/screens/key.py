@@ -19,9 +19,10 @@ def render(values: CustomerStatus) -> Rendered:
         case State.ACTIVE:
             heading = _("Your key")
             left = _("Left: %(time)s") % {"time": values.time_left_text}
+            away = f"\n🟠 {parts.server_away()}" if values.is_away else ""
             return messages.key_card(
                 values.link,
-                f"🔑 <b>{heading}</b>\n{escape(values.plan_name)} · {left}",
+                f"🔑 <b>{heading}</b>\n{escape(values.plan_name)} · {left}{away}",
                 Button(_("♻️ Replace the link"), action="relink"),
             )
         case State.PENDING:

@@ -20,6 +20,7 @@ class Values:
     state: State
     time_left: str
     is_lost: bool
+    is_away: bool = False
 
 
 def load(customer: User, argument: str) -> Values:
@@ -31,6 +32,7 @@ def load(customer: User, argument: str) -> Values:
         state=found.state,
         time_left=found.time_left_text if found.subscription_id else "",
         is_lost=argument == "unknown",
+        is_away=found.is_away,
     )
 
 
@@ -50,6 +52,8 @@ def _heading(values: Values) -> str:
 
 def _standing(values: Values) -> str:
     match values.state:
+        case State.ACTIVE if values.is_away:
+            return f"🟠 {parts.server_away()}"
         case State.ACTIVE:
             return "🟢 " + _("Your VPN works. Left: %(time)s.") % {"time": f"<b>{values.time_left}</b>"}
         case State.PENDING:

@@ -64,6 +64,10 @@ def cannot_pay() -> str:
     return _("Paying is not possible right now.") + " " + ask_support()
 
 
+def server_away() -> str:
+    return _("Your server does not answer right now. We are working on it, and your link stays the same.")
+
+
 def ask_support() -> str:
     """Return where to write, or where it is not set up, that an answer here reaches nobody yet."""
     contact = settings.SUPPORT_CONTACT

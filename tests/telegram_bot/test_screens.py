@@ -14,6 +14,7 @@ from telegram_bot import screens
 from telegram_bot.screens import SCREENS, Shown, key, menu, order, trial
 from telegram_bot.screens.order import Stage
 from tests.factories import make_customer, make_subscription, serve
+from vpnpanel.models import Panel
 
 CYRILLIC = re.compile(r"[а-яё]", re.I)
 PLATFORMS = [platform.value for platform in Platform]
@@ -176,3 +177,21 @@ def test_a_screen_no_longer_known_becomes_the_menu():
 def test_the_apology_is_in_the_customers_language():
     assert CYRILLIC.search(screens.render_apology("ru").text)
     assert not CYRILLIC.search(screens.render_apology("en").text)
+
+
+def test_a_server_that_has_not_answered_for_a_while_is_not_said_to_work(db):
+    subscription = make_subscription()
+    serve(subscription)
+    serve(subscription)
+    long_ago = clock.now() - timedelta(minutes=3)
+    down, other = Panel.objects.order_by("pk")
+    Panel.objects.filter(pk=down.pk).update(is_up=False, up_changed_at=long_ago)
+    assert not any("does not answer" in screen for screen in _standing_of(subscription))
+    Panel.objects.filter(pk=other.pk).update(is_up=False, up_changed_at=clock.now())
+    assert not any("does not answer" in screen for screen in _standing_of(subscription))
+    Panel.objects.filter(pk=other.pk).update(up_changed_at=long_ago)
+    assert all("does not answer" in screen for screen in _standing_of(subscription))
+
+
+def _standing_of(subscription) -> list[str]:
+    return [screens.render(subscription.user, Shown(name)).text for name in ("menu", "key")]
