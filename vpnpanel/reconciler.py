@@ -193,9 +193,9 @@ class _Sweep:
         busy = self._lines.full | self._writers.elsewhere
         if not self._has_time:
             busy |= self._lines.slow
-        return (
-            busy if len(self._lines.in_use) < PANELS_AT_ONCE else busy | (self._panels - self._lines.in_use)
-        )
+        if len(self._lines.in_use) >= PANELS_AT_ONCE:
+            busy |= self._panels - self._lines.in_use
+        return busy
 
     def _next_plan(self) -> Plan | None:
         """Claim and plan the next access that a free panel can do something for; None if there is none."""

@@ -9,10 +9,10 @@ from tests.proof.processes import Shop
 from tests.proof.storm import KINDS, Dose, Seen, Storm, fault_rules
 from tests.world import StandIn, XuiWorld
 
-# The calls that matter most: each kind of fault hits each of them.
+# The calls that matter most, one client's or many's: each kind of fault hits each of them.
 VITAL_CALLS = {
     "Demo panel": ("POST /api/user",),
-    "Demo 3x-ui": ("POST /panel/api/clients/add",),
+    "Demo 3x-ui": ("POST /panel/api/clients/[ab]*",),
     "Old 3x-ui": ("POST /panel/api/inbounds/addClient",),
 }
 FLAPPING = "Demo 3x-ui"

@@ -254,10 +254,10 @@ class WorksInBatches(ABC):
 
     @abstractmethod
     def carry_out(self, wishes: Sequence[Wish]) -> list[Outcome]:
-        """Bring accounts of different names to what is wished; return how each ended, in their order.
+        """Bring accounts of different names, `at_once` or so, to what is wished; return each one's outcome.
 
-        Each as `put_account`, `rotate_account` or `remove_account` would, and as safe to repeat: what goes
-        wrong with one of them is its outcome, and no other's. Raises what is wrong for all of them.
+        As `put_account`, `rotate_account` or `remove_account` do, and as safe to repeat: what goes wrong with
+        one of them is its outcome, and no other's. Raises what is wrong for all of them.
         """
 
 
