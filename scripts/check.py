@@ -29,9 +29,11 @@ PRODUCTION_LIKE = {
     "TELEGRAM_BOT_TOKEN": "1000001:check-only-token",
     "DATABASE_URL": "sqlite:///:memory:",
 }
-# Three on two cores: tests wait for stand-ins and processes as much as they compute. In the order collected,
-# because those that empty the database stand last.
-PYTEST = [str(BIN / "pytest"), "-q", "-n", "3", "--dist", "load", "-m", "not proof"]
+# Three on two cores: tests wait for stand-ins and processes as much as they compute. By group, so that one
+# process has all tests that share a demo or a browser.
+PYTEST = [str(BIN / "pytest"), "-q", "-n", "3", "--dist", "loadgroup", "-m", "not proof"]
+# Where Python is told to keep no compiled code, each process a test starts would compile the shop anew.
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
 # Once is enough for what meets no server; for the pages of the admin and for stories, PostgreSQL
 # being the stricter of the two; and for the small storms. `make proof` has all of these on SQLite too.
 ONCE = ("tests/backoffice", "tests/proof", "tests/stories", "tests/billing/test_forgery.py")
@@ -51,7 +53,10 @@ class Step:
         sys.stdout.flush()
         began = time.monotonic()
         done = subprocess.run(
-            self.command, cwd=ROOT, env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL
+            self.command,
+            cwd=ROOT,
+            env={**os.environ, **COMPILED, **self.environment},
+            stdin=subprocess.DEVNULL,
         )
         return done.returncode == 0, time.monotonic() - began
 

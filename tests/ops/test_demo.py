@@ -16,7 +16,8 @@ import pytest
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.timeout(400)
+# One process has all of them, because each other one would open a demo of its own.
+pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("demo")]
 START_SECONDS = 150
 STOP_SECONDS = 10
 
@@ -227,33 +228,30 @@ def test_commands_of_the_shop_work_on_the_demo(demo):
     assert done.returncode == 2
 
 
-def test_stopped_demo_leaves_nothing_and_goes_on_with_its_data(tmp_path):
-    with RunningDemo(tmp_path / "state", free_base()) as first:
-        began = time.monotonic()
-        first.process.send_signal(signal.SIGINT)
-        assert first.process.wait(30) == 0
-        assert time.monotonic() - began < STOP_SECONDS
-        assert first.processes() == {}
-        assert not (first.folder / "addresses.json").exists()
-    with RunningDemo(tmp_path / "state", free_base()) as again:
-        assert again.output.count("user admin, password") == 1
+def test_reset_is_refused_while_it_runs(demo):
+    done = reset(demo)
+    assert done.returncode != 0 and "already running" in done.stderr
+    assert demo.addresses()
 
 
-def test_killed_supervisor_takes_everything_with_it(tmp_path):
-    with RunningDemo(tmp_path / "state", free_base()) as running:
-        running.process.kill()
-        running.process.wait(10)
-        wait_for(lambda: running.processes() == {}, STOP_SECONDS, running)
-
-
-def test_reset_throws_the_data_away_but_not_under_a_running_demo(tmp_path):
-    environment = {**os.environ, "DEMO_FOLDER": str(tmp_path / "state")}
+def reset(demo: RunningDemo) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "DEMO_FOLDER": str(demo.folder)}
     command = [sys.executable, "manage.py", "demo", "--reset"]
-    with RunningDemo(tmp_path / "state", free_base()) as running:
-        refused = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30
-        )
-        assert "already running" in refused.stderr
-        assert running.folder.exists()
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=30)
-    assert not running.folder.exists()
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30)
+
+
+def test_stopped_it_leaves_nothing_goes_on_with_its_data_and_can_be_thrown_away(demo):
+    """Stands last: it stops the demo of the others."""
+    began = time.monotonic()
+    demo.process.send_signal(signal.SIGINT)
+    assert demo.process.wait(30) == 0
+    assert time.monotonic() - began < STOP_SECONDS
+    assert demo.processes() == {}
+    assert not (demo.folder / "addresses.json").exists()
+    with RunningDemo(demo.folder, free_base()) as again:
+        assert again.output.count("user admin, password") == 1  # both have said it all in one file
+        again.process.kill()
+        again.process.wait(10)
+        wait_for(lambda: again.processes() == {}, STOP_SECONDS, again)
+    assert reset(demo).returncode == 0
+    assert not demo.folder.exists()
