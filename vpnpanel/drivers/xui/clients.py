@@ -6,6 +6,7 @@ one list where that is cheaper, and written together where the panel has a call 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from vpnpanel.drivers.base import Credentials, Desired, Observed, Outcome, PanelAddress, Wish
@@ -25,15 +26,23 @@ from vpnpanel.drivers.xui.accounts import (
 from vpnpanel.drivers.xui.api import XuiApi, segment
 from vpnpanel.drivers.xui.envelope import AnswerLost, RouteMissing
 from vpnpanel.drivers.xui.errands import ROUNDS
+from vpnpanel.drivers.xui.families import email_on
 from vpnpanel.drivers.xui.inbounds import Client, Inbound, read_inbounds, to_sell
 from vpnpanel.drivers.xui.known import Known
 from vpnpanel.drivers.xui.learnt import learn
 from vpnpanel.drivers.xui.links import LinkWriter
-from vpnpanel.drivers.xui.records import Record, read_record, records_in, records_named, records_of
+from vpnpanel.drivers.xui.records import (
+    Record,
+    read_record,
+    records_in,
+    records_named,
+    records_of,
+    require_ours,
+)
+from vpnpanel.drivers.xui.upgraded import is_part_of, parted
 from vpnpanel.drivers.xui.writes import (
     ADD,
     ATTACH,
-    DELETE,
     DETACH,
     ROOT,
     SWITCH_OFF,
@@ -41,6 +50,7 @@ from vpnpanel.drivers.xui.writes import (
     Call,
     RecordErrand,
     Writer,
+    removal_of,
 )
 from vpnpanel.errors import AccountFailed, AccountMissing, PanelError, PanelRefused
 
@@ -50,7 +60,6 @@ DROPS_FLOW = (3, 2, 8)
 CLIENTS_PER_CALL = 200
 # A record, and its traffic row.
 CALLS_PER_LOOK = 2
-
 
 # Where accounts are to stand that are on (True) or off, or why that cannot be.
 Sold = dict[bool, list[Inbound] | PanelRefused]
@@ -95,6 +104,7 @@ class ClientsDialect:
 
     def _run(self, errands: list[RecordErrand]) -> list[Outcome]:
         self._look(errands)
+        self._retire_parts(errands)
         for number in range(ROUNDS):
             self._plan(errands)
             if not any(errand.calls for errand in errands):
@@ -114,6 +124,22 @@ class ClientsDialect:
                 errand.record = listed[name] if name in listed else self._read(name)
             except AccountFailed as failed:
                 errand.unreadable = failed
+
+    def _retire_parts(self, errands: list[RecordErrand]) -> None:
+        """Remove what missing accounts were made of before an upgrade. Raises as `_look`."""
+        missing = [
+            each for each in errands if each.record is None and not (each.unreadable or each.wish.is_new)
+        ]
+        inbounds = self._known.inbounds(self.inbounds) if missing else []
+        named = [(errand, email_on(errand.wish.name, each)) for errand in missing for each in inbounds]
+        parts = [(errand, RecordErrand(Wish(name, None, is_new=True))) for errand, name in named]
+        self._look([part for _, part in parts])
+        ours = [each for each in parts if each[1].record and is_part_of(each[0].wish.name, each[1].record)]
+        gone = self._run([part for _, part in ours]) if ours else []
+        left = [(errand, outcome) for (errand, _), outcome in zip(ours, gone, strict=True)]
+        for errand, problem in [*((errand, part.unreadable) for errand, part in parts), *left]:
+            if isinstance(problem, PanelError):
+                errand.unreadable = problem
 
     def _list(self, names: list[str]) -> dict[str, Record | None]:
         """Return many clients as one list shows them; those left out are to be read one by one."""
@@ -182,7 +208,8 @@ class ClientsDialect:
             rows = None
         records = records_of(rows, inbounds) if isinstance(rows, list) else records_in(inbounds)
         self._known.keep_count(len(records))
-        return self._show_all(records, inbounds)
+        whole, parts = parted(records)
+        return [*self._show_all(whole, inbounds), *self._show_parted(parts, inbounds)]
 
     def numbers(self) -> tuple[int, int]:
         """Return how many clients there are, and how many are online."""
@@ -232,7 +259,7 @@ class ClientsDialect:
         """
         desired, record = errand.wish.desired, errand.record
         if desired is None:
-            return _removal(record)
+            return removal_of(record)
         inbounds = sold[desired.is_enabled]
         if isinstance(inbounds, PanelRefused):
             raise inbounds
@@ -240,7 +267,7 @@ class ClientsDialect:
             may_make = desired.is_enabled and errand.may_make
             return [self._creation(errand.wish.name, desired, inbounds)] if may_make else []
         if errand.wish.is_new and not errand.wish.rotates:
-            _require_ours(errand.wish.name, record, desired)
+            require_ours(errand.wish.name, record, desired)
         return [*_changes(record, desired, inbounds, names), *self._moves(record, desired, inbounds)]
 
     def _creation(self, name: str, desired: Desired, sold: list[Inbound]) -> Call:
@@ -279,6 +306,18 @@ class ClientsDialect:
         self._learn_ways(records, inbounds, sold_ids)
         writer = LinkWriter(self._address.base_url, self._address.public_host, self._known.ways)
         return [self._show(name, record, inbounds, sold_ids, writer) for name, record in records.items()]
+
+    def _show_parted(
+        self, accounts: Mapping[str, Mapping[str, Record]], inbounds: list[Inbound]
+    ) -> Iterator[Observed]:
+        sold_ids = self._known.sold_ids(inbounds)
+        writer = LinkWriter(self._address.base_url, self._address.public_host, self._known.ways)
+        for name, records in accounts.items():
+            parts = [
+                replace(self._part(record, inbounds, sold_ids, writer), counted_as=email.lower())
+                for email, record in records.items()
+            ]
+            yield observe(name, parts, is_whole=False)
 
     def _learn_ways(
         self, records: Mapping[str, Record], inbounds: list[Inbound], sold_ids: frozenset[int] | None
@@ -320,19 +359,24 @@ class ClientsDialect:
         sold_ids: frozenset[int] | None,
         writer: LinkWriter,
     ) -> Observed:
-        stands_on = [each for each in inbounds if each.id in record.inbound_ids]
-        sold = stands_on if sold_ids is None else [each for each in stands_on if each.id in sold_ids]
         is_whole = sold_ids is None or (
             sold_ids <= record.inbound_ids and not self._surplus(record, sold_ids)
         )
-        part = Part(
+        return observe(name, [self._part(record, inbounds, sold_ids, writer)], is_whole=is_whole)
+
+    @staticmethod
+    def _part(
+        record: Record, inbounds: list[Inbound], sold_ids: frozenset[int] | None, writer: LinkWriter
+    ) -> Part:
+        stands_on = [each for each in inbounds if each.id in record.inbound_ids]
+        sold = stands_on if sold_ids is None else [each for each in stands_on if each.id in sold_ids]
+        return Part(
             record.client,
             record.row,
             links=tuple(link for each in sold for link in writer.links(each, record.client)),
             keys=shown_keys(record.client, {each.protocol for each in sold}),
             entrances=tuple((each.protocol, each.tag) for each in stands_on),
         )
-        return observe(name, [part], is_whole=is_whole)
 
 
 def _breadth(record: Record, sold: Iterable[Inbound]) -> int:
@@ -348,27 +392,9 @@ def _keys(credentials: Credentials | None, sold: list[Inbound]) -> Client:
     return keys(credentials, protocols, max((each.key_bytes for each in sold), default=0))
 
 
-def _require_ours(name: str, record: Record, desired: Desired) -> None:
-    """Raise PanelRefused if the client was not made by us: as a repeat of ours it has our keys."""
-    if desired.credentials is None:
-        is_ours = record.client.get("comment") == desired.note
-    else:
-        own = {"id": desired.credentials.uuid, "subId": desired.credentials.sub_id}
-        is_ours = not differences(own, record.client)
-    if not is_ours:
-        raise PanelRefused(f"the panel has a client {name} that is not ours")
-
-
 def _changes(record: Record, desired: Desired, sold: list[Inbound], names: Iterable[str]) -> Iterator[Call]:
     used = Part(record.client, record.row).used
     wanted = {**record.client, **terms(desired, used), **_keys(desired.credentials, sold)}
     if must_write(wanted, record.client, record.row, names):
         is_all = differences(wanted, record.client, (*COMPARED, "comment")) == ["enable"]
         yield Call(SWITCH_OFF if is_all and not desired.is_enabled else UPDATE, wanted)
-
-
-def _removal(record: Record | None) -> list[Call]:
-    if record is None:
-        return []
-    off = [Call(SWITCH_OFF, {**record.client, "enable": False})] if record.is_enabled else []
-    return [*off, Call(DELETE, {})]

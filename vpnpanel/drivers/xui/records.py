@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vpnpanel.drivers.xui.accounts import Row
+from vpnpanel.drivers.base import Desired
+from vpnpanel.drivers.xui.accounts import Row, differences
 from vpnpanel.drivers.xui.inbounds import Client, Inbound
-from vpnpanel.errors import PanelDown
+from vpnpanel.errors import PanelDown, PanelRefused
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,17 @@ def records_in(inbounds: list[Inbound]) -> dict[str, Record]:
             merged = {**client, **known.client} if known else client
             found[email] = Record(_writable(merged), ids, rows.get(email))
     return found
+
+
+def require_ours(name: str, record: Record, desired: Desired) -> None:
+    """Raise PanelRefused if the client was not made by us: as a repeat of ours it has our keys."""
+    if desired.credentials is None:
+        is_ours = record.client.get("comment") == desired.note
+    else:
+        own = {"id": desired.credentials.uuid, "subId": desired.credentials.sub_id}
+        is_ours = not differences(own, record.client)
+    if not is_ours:
+        raise PanelRefused(f"the panel has a client {name} that is not ours")
 
 
 def _number(row: Mapping[str, Any]) -> int:

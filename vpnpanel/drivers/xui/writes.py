@@ -48,6 +48,14 @@ class Call:
     body: dict[str, Any]
 
 
+def removal_of(record: Record | None) -> list[Call]:
+    """Return what to write so that the record is gone, if it is there."""
+    if record is None:
+        return []
+    off = [Call(SWITCH_OFF, {**record.client, "enable": False})] if record.is_enabled else []
+    return [*off, Call(DELETE, {})]
+
+
 @dataclass
 class RecordErrand(Errand):
     """An errand with what the panel shows of the account, and the writes that takes now."""
