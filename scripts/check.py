@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,26 +48,36 @@ class Step:
     command: list[str]
     environment: dict[str, str] = field(default_factory=dict)
 
-    def run(self) -> tuple[bool, float]:
-        """Run the step with its output shown; say whether it passed and how many seconds it took."""
-        sys.stdout.write(f"\n== {self.name}\n")
-        sys.stdout.flush()
-        began = time.monotonic()
+    def run(self, *, quietly: bool = False) -> "Result":
+        """Run the step. Its output is shown as it comes, or `quietly`, when it has ended."""
+        began, heading = time.monotonic(), f"\n== {self.name}\n"
+        if not quietly:
+            sys.stdout.write(heading)
+            sys.stdout.flush()
         done = subprocess.run(
-            self.command,
-            cwd=ROOT,
-            env={**os.environ, **COMPILED, **self.environment},
-            stdin=subprocess.DEVNULL,
-        )
-        return done.returncode == 0, time.monotonic() - began
+            self.command, cwd=ROOT, env={**os.environ, **COMPILED, **self.environment}, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE if quietly else None,
+            stderr=subprocess.STDOUT if quietly else None,
+        )  # fmt: skip
+        if quietly:
+            sys.stdout.write(heading + done.stdout)
+        return Result(self.name, done.returncode == 0, time.monotonic() - began)
+
+
+@dataclass(frozen=True)
+class Result:
+    name: str
+    passed: bool
+    seconds: float
 
 
 def lint_steps() -> Iterator[Step]:
     python, manage = sys.executable, [sys.executable, "manage.py"]
+    # First, because it takes as long as all others.
+    yield Step("types", [python, "-m", "mypy", "."])
     yield Step("ruff", [str(BIN / "ruff"), "check"])
     yield Step("ruff format", [str(BIN / "ruff"), "format", "--check"])
     yield Step("imports", [str(BIN / "lint-imports"), "--no-cache"])
-    yield Step("types", [python, "-m", "mypy", "."])
     yield Step("migrations", [*manage, "makemigrations", "--check", "--dry-run"], PRODUCTION_LIKE)
     yield Step("deployment", [*manage, "check", "--deploy", "--fail-level", "WARNING"], PRODUCTION_LIKE)
     yield Step("translations", [python, "scripts/compile_locale.py"])
@@ -93,15 +104,27 @@ def test_steps() -> Iterator[Step]:
     yield Step("tests on PostgreSQL and Redis", [*services, *PYTEST, *ON_SERVERS])
 
 
+def lint() -> Iterator[Result]:
+    """Two at a time: each is one process that only computes."""
+    with ThreadPoolExecutor(2) as side_by_side:
+        yield from side_by_side.map(lambda step: step.run(quietly=True), lint_steps())
+
+
+def tests() -> Iterator[Result]:
+    for step in test_steps():
+        yield step.run()
+
+
 def main(wanted: str) -> int:
-    steps = {"lint": lint_steps, "tests": test_steps}
-    chosen = [wanted] if wanted in steps else list(steps)
-    results = [(step, *step.run()) for name in chosen for step in steps[name]()]
-    width = max(len(step.name) for step, _, _ in results)
+    kinds = {"lint": lint, "tests": tests}
+    chosen = [wanted] if wanted in kinds else list(kinds)
+    results = [result for kind in chosen for result in kinds[kind]()]
+    width = max(len(result.name) for result in results)
     sys.stdout.write("\n")
-    for step, passed, seconds in results:
-        sys.stdout.write(f"{'passed' if passed else 'FAILED'}  {step.name:<{width}}  {seconds:6.1f} s\n")
-    return int(not all(passed for _, passed, _ in results))
+    for result in results:
+        word = "passed" if result.passed else "FAILED"
+        sys.stdout.write(f"{word}  {result.name:<{width}}  {result.seconds:6.1f} s\n")
+    return int(not all(result.passed for result in results))
 
 
 if __name__ == "__main__":
