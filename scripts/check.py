@@ -35,11 +35,16 @@ PRODUCTION_LIKE = {
 PYTEST = [str(BIN / "pytest"), "-q", "-n", "3", "--dist", "loadgroup", "-m", "not proof"]
 # Where Python is told to keep no compiled code, each process a test starts would compile the shop anew.
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
-# Once is enough for what meets no server; for the pages of the admin and for stories, PostgreSQL
-# being the stricter of the two; and for the small storms. `make proof` has all of these on SQLite too.
+# Once is enough, on PostgreSQL as the stricter of the two, for the pages of the admin, for stories and for
+# the small storms. `make proof` has all of these on SQLite too.
 ONCE = ("tests/backoffice", "tests/proof", "tests/stories", "tests/billing/test_forgery.py")
 ON_SQLITE = [f"--ignore={path}" for path in ONCE]
-ON_SERVERS = ["--only-with-servers", "--ignore=tests/sandbox", "--ignore=tests/ops"]
+# And once, on SQLite, for what meets no server, for what a browser shows, and for the words an app reads.
+ON_SERVERS = [
+    "--only-with-servers",
+    *(f"--ignore=tests/{path}" for path in ("sandbox", "ops", "subscriptions/browser")),
+    *(f"--ignore=tests/subscriptions/{name}.py" for name in ("test_feed_choice", "test_feed_nodes")),
+]
 
 
 @dataclass(frozen=True)
