@@ -146,8 +146,8 @@ def _panels_losing() -> Concern:
 
 
 def _paused_moves() -> Concern:
-    troubled = Move.objects.filter(state=Move.State.PAUSED).exclude(trouble="")
-    reasons = list(troubled.order_by("-id").values_list("trouble", flat=True))
+    troubled = Move.objects.filter(state=Move.State.PAUSED).exclude(why={})
+    reasons = [move.trouble for move in troubled.order_by("-id").only("why")]
     return Concern(
         key="moves",
         title=_("Moves that stand still"),

@@ -169,7 +169,15 @@ MOVE_ACTS = (
 @admin.register(Move)
 class MoveAdmin(HistoryAdmin):
     secrets = SECRETS
-    list_display = ("__str__", "shown_state", "progress", "trouble", "asked_by", "started_at", "finished_at")
+    list_display = (
+        "__str__",
+        "shown_state",
+        "progress",
+        "shown_trouble",
+        "asked_by",
+        "started_at",
+        "finished_at",
+    )
     list_filter = ("state", "source")
     list_select_related = ("source", "target")
     fields = (
@@ -182,7 +190,7 @@ class MoveAdmin(HistoryAdmin):
         "returned",
         "batch",
         "grace_hours",
-        "trouble",
+        "shown_trouble",
         "asked_by",
         "started_at",
         "finished_at",
@@ -199,6 +207,10 @@ class MoveAdmin(HistoryAdmin):
         if move.state == Move.State.RUNNING and move.is_back:
             return move.state, _("On the way back")
         return move.state, move.get_state_display()
+
+    @column(_("why it stands still"))
+    def shown_trouble(self, move: Move) -> str:
+        return move.trouble
 
     @column(_("progress"))
     def progress(self, move: Move) -> str:

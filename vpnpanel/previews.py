@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.translation import gettext as _
 
 from vpnpanel.choosing import selling
 from vpnpanel.models import Access, Move, Panel, PanelAccount
@@ -53,20 +54,25 @@ def preview(source: Panel, target: Panel | None) -> Preview:
 def problem_of(source: Panel, target: Panel | None) -> str:
     """Return why nobody can be moved from one to the other; empty if they can."""
     if source.state not in Panel.SERVING:
-        return f"{source} does not serve: its customers get other panels by themselves"
+        return _("%(panel)s does not serve: its customers get other panels by themselves") % {"panel": source}
     if target is None:
         found = selling().exclude(pk=source.pk).exists()
-        return "" if found else "no other panel is open, answers and has room"
+        return "" if found else _("no other panel is open, answers and has room")
     if target.pk == source.pk:
-        return "a panel cannot be emptied into itself"
+        return _("a panel cannot be emptied into itself")
+    why = _why_not(target)
+    return why % {"panel": target, "state": target.get_state_display().lower()} if why else ""
+
+
+def _why_not(target: Panel) -> str:
     if target.state not in (Panel.State.OPEN, Panel.State.CLOSED):
-        return f"{target} is {target.get_state_display().lower()}"
+        return _("%(panel)s is in the state: %(state)s")
     if target.guard != Panel.Guard.PASSED:
         is_failed = target.guard == Panel.Guard.FAILED
-        return f"{target} failed its contract test" if is_failed else f"{target} is being tested"
-    if target.is_up and not target.takes_changes:
-        return f"{target} answers but takes no changes"
-    return "" if target.is_up else f"{target} does not answer"
+        return _("%(panel)s failed its contract test") if is_failed else _("%(panel)s is being tested")
+    if not target.is_up:
+        return _("%(panel)s does not answer")
+    return "" if target.takes_changes else _("%(panel)s answers but takes no changes")
 
 
 def fitting_on(source: Panel, target: Panel | None) -> QuerySet[PanelAccount]:

@@ -8,6 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
 from core import clock
 from subscriptions import status
@@ -159,6 +160,8 @@ def test_target_that_dies_pauses_the_move_and_says_why(accesses, old, new, marzb
     second_marzban.outage(True)
     move = run(move)
     assert move.state == "paused" and "de-1 does not answer" in move.trouble
+    with translation.override("ru"):
+        assert "de-1 не отвечает" in move.trouble
     assert len(marzban.users()) == 3
     served = [access for access in accesses if account_of_serving(access)]
     assert len(served) == 5

@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from core.said import Sentence
 from vpnpanel.models.accesses import Access, PanelAccount
 from vpnpanel.models.outages import LONGEST_GRACE_HOURS
 from vpnpanel.models.panels import Panel
@@ -41,7 +42,8 @@ class Move(models.Model):
     grace_hours = models.PositiveSmallIntegerField(
         _("old servers serve on, hours"), default=0, validators=[MaxValueValidator(LONGEST_GRACE_HOURS)]
     )
-    trouble = models.TextField(_("why it stands still"), blank=True)
+    # A sentence (`core.said`); empty unless something stands in the way.
+    why = models.JSONField(_("why it stands still"), default=dict, blank=True)
     asked_by = models.CharField(_("asked by"), max_length=150)
     total = models.PositiveIntegerField(_("customers"), default=0)
     moved = models.PositiveIntegerField(_("moved"), default=0)
@@ -64,6 +66,11 @@ class Move(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source} → {self.target or '…'}"
+
+    @property
+    def trouble(self) -> str:
+        """Why it stands still, in the active language; empty if nothing stands in the way."""
+        return str(Sentence(**self.why)) if self.why else ""
 
     @property
     def goal_id(self) -> int | None:

@@ -6,14 +6,17 @@ ends the item in the same transaction. So a kill at any point leaves nothing to 
 on.
 """
 
+from dataclasses import asdict
 from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from accounts.services import note
 from core import clock
 from core.nudges import nudge
+from core.said import Sentence, said
 from core.services import require_installation
 from vpnpanel.choosing import selling
 from vpnpanel.errors import CannotMove
@@ -42,12 +45,14 @@ def start_move(
     source = Panel.objects.select_for_update(no_key=True).get(pk=source_id)
     target = Panel.objects.get(pk=target_id) if target_id else None
     if not 1 <= batch <= MOST_IN_FLIGHT:
-        raise CannotMove(f"move between 1 and {MOST_IN_FLIGHT} customers at a time")
+        raise CannotMove(_("move between 1 and %(most)d customers at a time") % {"most": MOST_IN_FLIGHT})
     grace_hours = default_hours() if grace_hours is None else grace_hours
     if not 0 <= grace_hours <= LONGEST_GRACE_HOURS:
-        raise CannotMove(f"old servers serve on between 0 and {LONGEST_GRACE_HOURS} hours")
+        raise CannotMove(
+            _("old servers serve on between 0 and %(most)d hours") % {"most": LONGEST_GRACE_HOURS}
+        )
     if Move.objects.filter(source=source, state__in=Move.OPEN).exists():
-        raise CannotMove(f"a move away from {source} is under way already")
+        raise CannotMove(_("a move away from %(panel)s is under way already") % {"panel": source})
     if problem := problem_of(source, target):
         raise CannotMove(problem)
     if source.state == Panel.State.OPEN:
@@ -68,7 +73,7 @@ def pause(move_id: int, *, actor: str) -> bool:
     move = _lock(move_id)
     if move.state != State.RUNNING:
         return False
-    _set(move, state=State.PAUSED, trouble="")
+    _set(move, state=State.PAUSED, why={})
     _note(move, "paused", actor)
     return True
 
@@ -80,7 +85,7 @@ def resume(move_id: int, *, actor: str) -> bool:
     if move.state != State.PAUSED:
         return False
     move.items.filter(state__in=MoveItem.OPEN).update(started_at=clock.now())
-    _set(move, state=State.RUNNING, trouble="")
+    _set(move, state=State.RUNNING, why={})
     _note(move, "resumed", actor)
     nudge(WORK)
     return True
@@ -93,7 +98,7 @@ def cancel(move_id: int, *, actor: str) -> bool:
     if move.state not in Move.OPEN:
         return False
     _withdraw(move)
-    _set(move, state=State.CANCELLED, trouble="", finished_at=clock.now())
+    _set(move, state=State.CANCELLED, why={}, finished_at=clock.now())
     _note(move, "cancelled", actor)
     return True
 
@@ -109,13 +114,13 @@ def roll_back(move_id: int, *, actor: str) -> bool:
     if move.is_back:
         return False
     if move.source.state not in Panel.SERVING:
-        raise CannotMove(f"{move.source} does not serve any more")
+        raise CannotMove(_("%(panel)s does not serve any more") % {"panel": move.source})
     others = Move.objects.filter(source=move.source, state__in=Move.OPEN).exclude(pk=move.pk)
     if others.exists():
-        raise CannotMove(f"another move away from {move.source} is under way")
+        raise CannotMove(_("another move away from %(panel)s is under way") % {"panel": move.source})
     _withdraw(move)
     total = move.items.filter(state=Item.MOVED).count()
-    _set(move, state=State.RUNNING, is_back=True, trouble="", total=total, finished_at=None)
+    _set(move, state=State.RUNNING, is_back=True, why={}, total=total, finished_at=None)
     _note(move, "rolled_back", actor)
     nudge(WORK)
     return True
@@ -146,12 +151,12 @@ def _step(move_id: int) -> int:
         return 0
     if trouble := _trouble(move):
         _count(move)
-        _set(move, state=State.PAUSED, trouble=trouble)
+        _set(move, state=State.PAUSED, why=asdict(trouble))
         return 0
     given_up = _give_up(move)
     under_way = _under_way(move).count()
     if given_up and not under_way and given_up >= move.batch:
-        _set(move, state=State.PAUSED, trouble=_last_error(move))
+        _set(move, state=State.PAUSED, why=asdict(_last_error(move)))
     else:
         begin = _begin_back if move.is_back else _begin
         under_way += begin(move, min(move.batch - under_way, _room(move)))
@@ -162,21 +167,20 @@ def _step(move_id: int) -> int:
     return under_way if move.state == State.RUNNING else 0
 
 
-def _trouble(move: Move) -> str:
-    """Return why nobody can be moved now, in words; empty if they can."""
+def _trouble(move: Move) -> Sentence | None:
+    """Return why nobody can be moved now; None if they can."""
     goal = move.source if move.is_back else move.target
     if goal is None:
-        return (
-            "" if selling().exclude(pk=move.source_id).exists() else "no panel is open, answers and has room"
-        )
+        is_room = selling().exclude(pk=move.source_id).exists()
+        return None if is_room else said("no panel is open, answers and has room")
     if goal.state not in Panel.SERVING:
-        return f"{goal} does not serve any more"
+        return said("%(panel)s does not serve any more", panel=goal.name)
     if not goal.is_up:
-        return f"{goal} does not answer: {goal.error}"
+        return said("%(panel)s does not answer: %(error)s", panel=goal.name, error=goal.error)
     if not goal.takes_changes:
-        return f"{goal} answers but takes no changes"
+        return said("%(panel)s answers but takes no changes", panel=goal.name)
     is_full = bool(goal.capacity) and goal.load >= goal.capacity
-    return f"{goal} is full" if is_full and not _under_way(move).exists() else ""
+    return said("%(panel)s is full", panel=goal.name) if is_full and not _under_way(move).exists() else None
 
 
 def _room(move: Move) -> int:
@@ -243,9 +247,11 @@ def _under_way(move: Move) -> QuerySet[MoveItem]:
     return MoveItem.objects.filter(move=move, state__in=MoveItem.OPEN)
 
 
-def _last_error(move: Move) -> str:
+def _last_error(move: Move) -> Sentence:
     failed = move.items.filter(state=Item.FAILED).exclude(error="").order_by("-finished_at").first()
-    return f"nobody of the last ones could be moved: {failed.error}" if failed else "nobody could be moved"
+    if failed is None:
+        return said("nobody could be moved")
+    return said("nobody of the last ones could be moved: %(error)s", error=failed.error)
 
 
 def _count(move: Move) -> None:
