@@ -238,7 +238,12 @@ class TestXui:
     def served(self, installation, world) -> Access:
         signs_in = {"username": world.username, "password": world.password}
         panel = Panel.objects.create(
-            name="x-1", kind="xui", base_url=world.address, public_host="de.example.com", **signs_in
+            name="x-1",
+            kind="xui",
+            base_url=world.address,
+            public_host="de.example.com",
+            guard="passed",
+            **signs_in,
         )
         panel.groups.add(PanelGroup.objects.get(code="main"))
         access = want_access()
