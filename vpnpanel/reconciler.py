@@ -29,7 +29,7 @@ from vpnpanel.lines import THREADS, Lines
 from vpnpanel.models import Access, Panel, PanelAccount
 from vpnpanel.plans import Plan, Result
 from vpnpanel.services.placement import make_plan
-from vpnpanel.services.recording import finish, note_progress
+from vpnpanel.services.recording import finish, note_progress, put_off
 from vpnpanel.writers import WAIT_SECONDS, Writers, reserve
 
 log = logging.getLogger(__name__)
@@ -210,6 +210,10 @@ class _Sweep:
             try:
                 plan = reserve(make_plan(claimed[0], self._installation, busy), self._writers)
             except LeaseLost:
+                continue
+            except Exception as failed:  # one broken row must not stop the others
+                log.exception("access %s could not be planned", claimed[0].pk)
+                put_off(claimed[0], f"it could not be planned: {type(failed).__name__}")
                 continue
             busy = busy | self._writers.elsewhere
             if plan.works or not plan.is_partial:

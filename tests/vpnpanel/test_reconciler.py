@@ -174,6 +174,20 @@ def test_late_call_of_who_lost_its_claim_does_not_stand(panel, marzban, late):
     assert marzban.users()[account_of(access).name]["expire"] == int(access.until.timestamp())
 
 
+def test_row_that_breaks_the_plan_stops_nobody_else(panel, marzban):
+    well = want_access()
+    broken = want_access()  # the newest change, so its turn comes first
+    reconciler.reconcile_due()
+    PanelAccount.objects.filter(access=broken).update(credentials="no keys at all")
+    change(well, devices=2)
+    change(broken, until=broken.until + timedelta(days=30))
+    assert reconciler.reconcile_due() == 1
+    well.refresh_from_db()
+    broken.refresh_from_db()
+    assert not well.is_dirty and broken.is_dirty
+    assert "could not be planned" in broken.error and broken.next_try_at and broken.claim_token is None
+
+
 def test_plan_is_not_made_without_the_claim(panel):
     access = want_access()
     plan = plan_for(access)

@@ -64,6 +64,11 @@ def finish(plan: Plan, results: list[Result], *, noted: int = 0) -> bool:
         return claims.record(access, **values)
 
 
+def put_off(access: Access, text: str) -> bool:
+    """Note why nothing was done for a claimed access, and try again later; tell whether the claim held."""
+    return claims.record(access, **_failed(access, text, is_permanent=False))
+
+
 def _note_panels(results: list[Result]) -> None:
     """Write down what the calls say of the panels: whether they answer, and whether changes arrive."""
     for result in results:
