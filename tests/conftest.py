@@ -46,8 +46,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with the proofs, which last longest, so that no process is left alone with one at the end."""
-    items.sort(key=lambda item: "proof" not in item.path.parts)
+    """Begin with proofs and groups: they last longest, and no process is to be alone with one at the end."""
+    items.sort(key=lambda item: "proof" not in item.path.parts and not item.get_closest_marker("xdist_group"))
     if config.getoption("--only-with-servers"):
         left_out = [item for item in items if not meets_servers(item)]
         items[:] = [item for item in items if meets_servers(item)]
