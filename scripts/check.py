@@ -30,9 +30,12 @@ PRODUCTION_LIKE = {
     "TELEGRAM_BOT_TOKEN": "1000001:check-only-token",
     "DATABASE_URL": "sqlite:///:memory:",
 }
-# Three on two cores: tests wait for stand-ins and processes as much as they compute. By group, so that one
-# process has all tests that share a demo or a browser.
-PYTEST = [str(BIN / "pytest"), "-q", "-n", "3", "--dist", "loadgroup", "-m", "not proof"]
+# Three on two cores: tests wait for stand-ins and processes as much as they compute. A file
+# goes to one process, where its tests share a demo or a browser, and in the order collected: long ones first.
+PYTEST = [
+    *(str(BIN / "pytest"), "-q", "-m", "not proof"),
+    *("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"),
+]
 # Where Python is told to keep no compiled code, each process a test starts would compile the shop anew.
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
 # Once is enough, on PostgreSQL as the stricter of the two, for the pages of the admin, for stories and for

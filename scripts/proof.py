@@ -61,7 +61,7 @@ RUNS: tuple[tuple[str, list[str], list[str]], ...] = (
 
 
 # What `make test` leaves to PostgreSQL alone.
-LEFT_OUT = [sys.executable, "-m", "pytest", "-q", "-n", "3", "--dist", "load", "-m", "not proof", *ONCE]
+LEFT_OUT = [sys.executable, "-m", "pytest", "-q", "-n", "3", "--dist", "loadfile", "-m", "not proof", *ONCE]
 
 
 def main() -> int:

@@ -19,6 +19,8 @@ from vpnpanel.drivers import marzban as marzban_driver
 from vpnpanel.drivers import marzban_api
 from vpnpanel.drivers.xui import doors, known
 
+# Folders of files that last a minute: storms, demos, browsers.
+LONG = {"proof", "ops", "page", "browser", "stories"}
 # Tests of these folders find the servers by themselves.
 OWN_SERVERS = {"core", "notifications", "proof", "vpnservice"}
 
@@ -46,8 +48,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with proofs and groups: they last longest, and no process is to be alone with one at the end."""
-    items.sort(key=lambda item: "proof" not in item.path.parts and not item.get_closest_marker("xdist_group"))
+    """Begin with the files that last longest, so that no process is left alone with one at the end."""
+    items.sort(key=lambda item: not LONG.intersection(item.path.parts))
     if config.getoption("--only-with-servers"):
         left_out = [item for item in items if not meets_servers(item)]
         items[:] = [item for item in items if meets_servers(item)]

@@ -16,8 +16,7 @@ import pytest
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]
-# One process has all of them, because each other one would open a demo of its own.
-pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.timeout(400)
 START_SECONDS = 150
 STOP_SECONDS = 10
 

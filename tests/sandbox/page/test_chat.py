@@ -14,7 +14,7 @@ PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
 )
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chat")]  # with one browser
+pytestmark = pytest.mark.browser
 
 
 def test_a_newcomer_finds_four_customers_and_a_start_button(page, bot):

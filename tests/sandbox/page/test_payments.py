@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.sandbox.page.bot_hand import BotHand
 from tests.world import PaymentWorld
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("payments")]  # with one browser
+pytestmark = pytest.mark.browser
 
 
 def ask(yookassa: PaymentWorld, method: str, call: str, key: str = "", **body: Any) -> dict[str, Any]:

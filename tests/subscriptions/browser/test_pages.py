@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, exp
 from subscriptions.models import Subscription
 from tests.factories import make_subscription, serve
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pages")]  # with one browser
+pytestmark = pytest.mark.browser
 
 PHONE: ViewportSize = {"width": 390, "height": 844}
 ANDROID = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/120.0 Mobile Safari/537.36"
