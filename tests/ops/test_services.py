@@ -57,9 +57,13 @@ def test_told_to_stop_it_takes_the_servers_down(tmp_path, number):
     told = tmp_path / "data"
     script = f"{ASK}\nopen({str(told)!r}, 'w').write(data)\nimport time; time.sleep(60)"
     running = subprocess.Popen([*SERVICES, sys.executable, "-c", script], cwd=ROOT, env=clean_environment())
-    while not (told.exists() and told.read_text()):
-        assert running.poll() is None
-        time.sleep(0.05)
-    running.send_signal(number)
-    assert running.wait(20) == 128 + number
+    try:
+        while not (told.exists() and told.read_text()):
+            assert running.poll() is None
+            time.sleep(0.05)
+        running.send_signal(number)
+        assert running.wait(60) == 128 + number
+    finally:
+        running.kill()
+        running.wait()
     assert not Path(told.read_text()).exists()

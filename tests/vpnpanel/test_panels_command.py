@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 
 from core import jobs
 from core.models import Job
+from tests.shop import wait_for
 from tests.vpnpanel.wanted import account_of, want_access
 from vpnpanel.cli.frame import TRIES, all_actions
 from vpnpanel.cli.progress import Progress
@@ -188,10 +189,16 @@ class TestGuard:
 
 
 def test_ctrl_c_says_what_goes_on_and_leaves_the_job_to_the_worker(panel, marzban):
-    marzban.fail("GET /api/users", "delay", seconds=1)
-    ctrl_c = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
-    ctrl_c.start()
+    marzban.fail("GET /api/users", "hang", seconds=20)
+
+    def press() -> None:
+        wait_for(lambda: marzban.calls("GET /api/users"))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    presser = threading.Thread(target=press)
+    presser.start()
     code, out, err = manage("sync", "--json")
+    presser.join()
     assert code == 130 and "the worker goes on" in err and json.loads(out)["ok"] is False
     marzban.heal()
     assert jobs.run_due() == 1 and Job.objects.get().state == Job.State.DONE

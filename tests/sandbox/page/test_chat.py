@@ -104,7 +104,10 @@ def test_a_link_that_starts_this_bot_is_said_in_the_chat(chat, bot):
 
 
 def test_commands_the_bot_has_set_are_offered_and_said(chat, bot):
-    bot.call("setMyCommands", commands=[{"command": "keys", "description": "My keys"}])
+    with chat.expect_response("**/_emu/commands?*") as told:
+        bot.call("setMyCommands", commands=[{"command": "keys", "description": "My keys"}])
+    told.value.finished()
+    chat.evaluate("() => new Promise(requestAnimationFrame)")  # the page is drawn anew then
     chat.get_by_role("button", name="Commands").click()
     chat.get_by_role("menuitem", name="/keys").click()
     assert bot.next_update()["message"]["text"] == "/keys"
