@@ -188,7 +188,15 @@ class TestGuard:
         assert (code, found["ok"], found["panels"][0]["outcome"]) == (1, False, "away")
 
 
-def test_ctrl_c_says_what_goes_on_and_leaves_the_job_to_the_worker(panel, marzban):
+@pytest.fixture
+def interruptible():
+    """Let Ctrl-C reach the test: processes that run tests side by side ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_says_what_goes_on_and_leaves_the_job_to_the_worker(panel, marzban, interruptible):
     marzban.fail("GET /api/users", "hang", seconds=20)
 
     def press() -> None:
