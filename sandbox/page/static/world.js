@@ -119,4 +119,5 @@ export async function lookAgain() {
   emit("view");
   emit("panel", null);
   emit("payments");
+  emit("telegram.commands");
 }

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from sandbox.server import SandboxThread
 from tests.sandbox.page.bot_hand import ANNA, BotHand
+from tests.shop import wait_for
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
@@ -104,12 +105,16 @@ def test_a_link_that_starts_this_bot_is_said_in_the_chat(chat, bot):
 
 
 def test_commands_the_bot_has_set_are_offered_and_said(chat, bot):
-    with chat.expect_response("**/_emu/commands?*") as told:
-        bot.call("setMyCommands", commands=[{"command": "keys", "description": "My keys"}])
-    told.value.finished()
-    chat.evaluate("() => new Promise(requestAnimationFrame)")  # the page is drawn anew then
-    chat.get_by_role("button", name="Commands").click()
-    chat.get_by_role("menuitem", name="/keys").click()
+    bot.call("setMyCommands", commands=[{"command": "keys", "description": "My keys"}])
+    keys = chat.get_by_role("menuitem", name="/keys")
+
+    def is_offered() -> bool:  # the page hears of it a moment later
+        chat.keyboard.press("Escape")
+        chat.get_by_role("button", name="Commands").click()
+        return keys.is_visible()
+
+    wait_for(is_offered)
+    keys.click()
     assert bot.next_update()["message"]["text"] == "/keys"
 
 
