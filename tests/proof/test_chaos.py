@@ -57,6 +57,7 @@ def weather(tmp_path: Path, record_property, capsys):
             record_property(name, value)
         with capsys.disabled():
             print(f"\nseed {dose.seed}, killed {dict(seen.kills)}, faults {fired}, settled {settled:.0f} s")
+            print(*wrong[:10], sep="\n")  # at once: pytest tells at the end, which a long run may not reach
         assert not silent_kinds(fired), f"these faults never fired: {silent_kinds(fired)}"
         assert len(seen.kills) == 4, "not every role was killed"
         return wrong

@@ -63,7 +63,7 @@ def weather(tmp_path: Path, record_property, capsys):
         for name, value in (facts | {"broken promises": len(wrong)}).items():
             record_property(name, value if isinstance(value, str | int) else json.dumps(value))
         with capsys.disabled():
-            print(f"\n{facts}")
+            print(f"\n{facts}", *wrong[:10], sep="\n")
         silent = [kind for kind in (*KINDS, "dropped", "copied") if not facts["faults"]["yookassa"].get(kind)]
         assert not silent, f"these faults never fired: {silent}"
         assert len(seen.kills) == len(shop.roles), "not every role was killed"

@@ -61,6 +61,7 @@ def weather(tmp_path: Path, record_property, capsys):
         with capsys.disabled():
             print(f"\nseed {dose.seed}, killed {dict(seen.kills)}, flaps {seen.flaps}, faults {fired},")
             print(f"acts {dict(seen.done)}, storm {seen.seconds:.0f} s, settled {settled:.0f} s")
+            print(*wrong[:10], sep="\n")
         missing = silent(fired, on_each=not dose.is_hurried)
         assert not missing, f"these faults never fired: {missing}; wrong: {wrong}"
         assert len(seen.kills) == len(roles), "not every role was killed"
