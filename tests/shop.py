@@ -3,7 +3,8 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from django.db import connections
@@ -11,6 +12,7 @@ from django.db import connections
 from billing.tasks import fulfil_due, work_notices, work_payments, work_refunds
 from core.tasks import run_jobs
 from subscriptions.tasks import expire_due
+from telegram_bot.process.database import THREADS
 from telegram_bot.process.runner import BotProcess
 from tests.world import Message, TelegramWorld
 from vpnpanel.tasks import probe_panels, reconcile_due
@@ -37,6 +39,18 @@ class RunningBot:
             self._loop.call_soon_threadsafe(self._process.stop)
         self._thread.join(30)
         assert not self._thread.is_alive(), "the bot did not stop"
+
+    @contextmanager
+    def all_busy(self) -> Iterator[None]:
+        """Let every thread that decides updates be at work, as in a flood; the bot has to have begun."""
+        assert self._process is not None
+        go_on = threading.Event()
+        for _ in range(THREADS):
+            asyncio.run_coroutine_threadsafe(self._process._database.run(go_on.wait, 30), self._loop)
+        try:
+            yield
+        finally:
+            go_on.set()
 
     def _run(self) -> None:
         try:

@@ -71,7 +71,7 @@ else:
         "prepare_threshold": 5,
         "pool": {
             "min_size": 1,
-            "max_size": env.number("DATABASE_POOL_SIZE", 12, least=1, most=200),
+            "max_size": env.number("DATABASE_POOL_SIZE", 13, least=1, most=200),
             "timeout": 20,
         },
     }

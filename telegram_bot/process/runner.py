@@ -38,8 +38,10 @@ class BotProcess:
 
     def __init__(self) -> None:
         self._database = DatabaseThreads()
-        # A thread of its own: the lease must not wait in line behind a flood of updates.
+        # Threads of their own, which a flood of updates does not fill: a lease that waits in line is lost,
+        # and so is a press that Telegram keeps for minutes only.
         self._lease_database = DatabaseThreads(1)
+        self._inbox_database = DatabaseThreads(1)
         self._slow = SlowThreads()
         self._token = uuid.uuid4()
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
@@ -66,6 +68,7 @@ class BotProcess:
             await self._give_up_lease()
             self._database.close()
             self._lease_database.close()
+            self._inbox_database.close()
             self._slow.close()
 
     async def _take_part(self) -> None:
@@ -99,7 +102,7 @@ class BotProcess:
             outbox = OutboxSender(self._database, channel, limiter)
             work = [dispatcher.flush_for_ever(), self._watch_inbox(dispatcher), outbox.run()]
             if settings.TELEGRAM_MODE == "polling":
-                work.append(Poller(self._database, dispatcher).run())
+                work.append(Poller(self._inbox_database, dispatcher).run())
             tasks = [
                 asyncio.ensure_future(each) for each in (*work, self._keep_lease(), self._wait_for_stop())
             ]

@@ -11,7 +11,7 @@ from telegram_bot.process.database import DatabaseThreads
 
 log = logging.getLogger(__name__)
 
-# With the eight threads of the bot and the one of its lease as many as the connection pool holds.
+# With the eight that decide, that of the lease and that of the inbox as many as the pool has connections.
 THREADS = 3
 # Telegram forgets a press after some minutes, people after some seconds.
 SECONDS = 10

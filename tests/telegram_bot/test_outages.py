@@ -13,6 +13,7 @@ from core.services import claim_installation, note_health
 from notifications import kinds, services
 from notifications.kinds import Rendered
 from notifications.models import OutboxMessage
+from telegram_bot.models import Update
 from telegram_bot.process.database import DatabaseThreads
 from telegram_bot.process.poller import Poller
 from tests.factories import make_customer
@@ -74,6 +75,18 @@ def test_health_that_cannot_be_noted_does_not_end_the_bot(live_db, telegram):
         telegram.say(ANNA, "/start")
         wait_for_answer(telegram, ANNA, "Hello")
         telegram.say(ANNA, "/plans")
+        wait_for_answer(telegram, ANNA, "299")
+
+
+def test_a_press_is_stored_while_every_thread_decides(live_db, telegram):
+    claim_installation()
+    telegram.say(ANNA, "/start")
+    with RunningBot() as bot:
+        wait_for_answer(telegram, ANNA, "Hello")
+        with bot.all_busy():
+            telegram.say(ANNA, "/plans")
+            wait_for(lambda: Update.objects.count() == 2)
+            assert Update.objects.latest("id").state == Update.State.RECEIVED
         wait_for_answer(telegram, ANNA, "299")
 
 
