@@ -80,8 +80,9 @@ class TelegramWorld(StandIn):
         data = next(button["callback_data"] for row in rows for button in row if button["text"] == text)
         return self.press(user_id, data=data, message_id=message["message_id"], stale=True, phone=phone)
 
-    def chat(self, user_id: int) -> list[Message]:
-        messages: list[Message] = self.emu("GET", f"chats/{user_id}")
+    def chat(self, user_id: int, *, last: int | None = None) -> list[Message]:
+        """Return the messages of a chat, oldest first; only the newest `last` if so asked."""
+        messages: list[Message] = self.emu("GET", f"chats/{user_id}" + (f"?last={last}" if last else ""))
         return messages
 
     def waiting(self) -> list[dict[str, Any]]:
@@ -90,9 +91,9 @@ class TelegramWorld(StandIn):
         updates: list[dict[str, Any]] = self.http.get(url, timeout=20).json()["result"]
         return updates
 
-    def answers(self, user_id: int) -> list[Message]:
-        """Return what the bot wrote in the chat."""
-        return [message for message in self.chat(user_id) if message["from"]["is_bot"]]
+    def answers(self, user_id: int, *, last: int | None = None) -> list[Message]:
+        """Return what the bot wrote in the chat, or among its newest `last` messages."""
+        return [message for message in self.chat(user_id, last=last) if message["from"]["is_bot"]]
 
 
 class AnyPanelWorld(StandIn):

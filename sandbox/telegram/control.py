@@ -131,8 +131,13 @@ class TelegramControls:
         return {"update_id": number}
 
     async def transcript(self, request: web.Request) -> Any:
+        """Give a chat's messages, oldest first; `?last=N` only the newest N."""
         chat = self._bot.chats.find(number_of({"id": request.match_info["chat_id"]}))
-        return [] if chat is None else list(chat.messages.values())
+        messages = [] if chat is None else list(chat.messages.values())
+        last = request.query.get("last", "")
+        if last and not (last.isdecimal() and int(last)):
+            raise bad_request("last: give a number, 1 or more")
+        return messages[-int(last) :] if last else messages
 
     async def callback(self, request: web.Request) -> Any:
         callback = self._bot.callbacks.get(request.match_info["callback_id"])

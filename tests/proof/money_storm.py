@@ -161,8 +161,7 @@ class MoneyStorm(Storm):
         """Walk from /buy to the link; begin again where a screen never comes. Returns None at last."""
         self._pressed_at[customer].clear()
         if is_short:
-            newest = self._shop.telegram.answers(customer)[-1]
-            self._tap(customer, newest, f"v1:pay:{plan}:{self._till}")
+            self._tap(customer, self._newest(customer)[-1], f"v1:pay:{plan}:{self._till}")
             if (link := (yield from self._find_link(customer, plan))) is not None:
                 return link
         for _ in range(TRIES):
@@ -183,7 +182,7 @@ class MoneyStorm(Storm):
         for number in range(self._looks):
             yield self._look
             wanted = ("v1:agree:", f"v1:pay:{plan}:", "v1:check:")[: 3 if number * self._look > 10 else 2]
-            shown = self._shop.telegram.answers(customer)[-5:]
+            shown = self._newest(customer)
             for url in _urls(shown):
                 if "/pay/" in url and (link := url.rpartition("/")[2]) not in self._links[customer]:
                     self._links[customer].add(link)
@@ -201,11 +200,15 @@ class MoneyStorm(Storm):
     def _press(self, customer: int, prefix: str) -> Walk:
         """Press the newest button whose code begins so, once it is there; tell whether it came."""
         for _ in range(self._looks):
-            for message, data in _buttons(self._shop.telegram.answers(customer)[-5:]):
+            for message, data in _buttons(self._newest(customer)):
                 if data.startswith(prefix) and self._tap(customer, message, data):
                     return True
             yield self._look
         return False
+
+    def _newest(self, customer: int) -> list[Message]:
+        """Return the bot's newest messages, without the whole chat: hundreds look every second."""
+        return self._shop.telegram.answers(customer, last=10)[-5:]
 
     def _tap(self, customer: int, message: Message, data: str) -> bool:
         """Press a button unless that was done a moment ago; some press twice."""

@@ -237,3 +237,10 @@ async def test_an_answer_quotes_the_message_it_answers(server):
     assert "reply_to_message" not in await server.call(
         "sendMessage", chat_id=7, text="a", reply_parameters=free
     )
+
+
+async def test_the_newest_messages_of_a_chat_can_be_asked_for_alone(server):
+    for text in ("one", "two"):
+        await server.call("sendMessage", chat_id=7, text=text)
+    assert await server.look("chats/7?last=2") == (await server.look("chats/7"))[1:]
+    assert "last" in str(await server.look("chats/7?last=0"))
