@@ -11,6 +11,10 @@ class NoSuchCustomer(ShopError):
     """There is no such customer."""
 
 
+class TelegramIdTaken(ShopError):
+    """Another customer has this Telegram id."""
+
+
 class DocumentIncomplete(ShopError):
     """A document lacks its title or its text in one of the languages."""
 

@@ -20,6 +20,7 @@ from core.acts import Act, ActForm, Change, ReasonForm, buttons
 from core.staff import HistoryAdmin, column
 from subscriptions.models import Subscription
 from subscriptions.services import ban_customer, link_to_telegram, unban_customer
+from subscriptions.services.adopting import MOST_TELEGRAM_ID
 
 REACH_TONES = {"ok": "success", "blocked": "warning", "gone": "danger", "never": "default"}
 
@@ -36,7 +37,10 @@ def unban(customer: User, values: dict[str, Any], actor: str) -> Any:
 
 class TelegramForm(ActForm):
     telegram_id = forms.IntegerField(
-        label=_("Telegram id"), min_value=1, help_text=_("The number, not the @name.")
+        label=_("Telegram id"),
+        min_value=1,
+        max_value=MOST_TELEGRAM_ID,
+        help_text=_("The number, not the @name."),
     )
 
 

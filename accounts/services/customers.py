@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from accounts.errors import NoSuchCustomer
+from accounts.errors import NoSuchCustomer, TelegramIdTaken
 from accounts.models import AuditEvent, User
 from core import clock
 from core.rows import insert_missing
@@ -96,9 +96,15 @@ def expect_customer(
 
 
 def set_telegram_id(customer: User, *, telegram_id: int, actor: str) -> None:
-    """Say which Telegram account a customer is who came without; the caller holds their lock."""
+    """Say which Telegram account a customer is who came without; the caller holds their lock.
+
+    Raises TelegramIdTaken, which the caller's transaction must not outlive.
+    """
     customer.telegram_id = telegram_id
-    customer.save(update_fields=["telegram_id"])
+    try:
+        customer.save(update_fields=["telegram_id"])
+    except IntegrityError as taken:
+        raise TelegramIdTaken(f"Telegram id {telegram_id} is another customer's") from taken
     note(customer, "customer.linked", actor=actor, data={"telegram_id": telegram_id})
 
 

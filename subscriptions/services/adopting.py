@@ -13,6 +13,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts import services as accounts
+from accounts.errors import TelegramIdTaken
 from accounts.models import User
 from core.said import Sentence, said
 from subscriptions.errors import AdoptionUnfit, NotAdopted, TwoTelegramIds
@@ -253,18 +254,25 @@ def link_to_telegram(customer_id: int, *, telegram_id: int, actor: str) -> User:
     Where that person is a customer already, the subscription becomes theirs. Raises NotAdopted if the
     customer has a Telegram id or nothing to hand over, or if the person holds a subscription or is banned.
     """
+    try:
+        return _link(customer_id, telegram_id, actor)
+    except TelegramIdTaken:  # the person has come to the bot since we looked for them
+        return _link(customer_id, telegram_id, actor)
+
+
+@transaction.atomic
+def _link(customer_id: int, telegram_id: int, actor: str) -> User:
     other = User.objects.filter(telegram_id=telegram_id).first()
-    with transaction.atomic():
-        both = {customer_id, other.pk} if other else {customer_id}
-        locked = {key: accounts.lock_customer(key) for key in sorted(both)}
-        customer = locked[customer_id]
-        if customer.telegram_id is not None or customer.is_staff:
-            raise NotAdopted(f"customer #{customer.pk} is not one who waits for a Telegram id")
-        if other is None:
-            accounts.set_telegram_id(customer, telegram_id=telegram_id, actor=actor)
-            return customer
-        _hand_over(customer, locked[other.pk], actor=actor)
-        return locked[other.pk]
+    both = {customer_id, other.pk} if other else {customer_id}
+    locked = {key: accounts.lock_customer(key) for key in sorted(both)}
+    customer = locked[customer_id]
+    if customer.telegram_id is not None or customer.is_staff:
+        raise NotAdopted(f"customer #{customer.pk} is not one who waits for a Telegram id")
+    if other is None:
+        accounts.set_telegram_id(customer, telegram_id=telegram_id, actor=actor)
+        return customer
+    _hand_over(customer, locked[other.pk], actor=actor)
+    return locked[other.pk]
 
 
 def _hand_over(customer: User, other: User, *, actor: str) -> None:

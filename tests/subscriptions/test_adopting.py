@@ -1,12 +1,16 @@
 """An operator arrives with customers on a panel: they become the shop's, and the panel is left as it is."""
 
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import StringIO
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
 from django.core.management import call_command
+from django.db import connection, transaction
 
 from accounts.models import User
 from core import clock, jobs
@@ -294,6 +298,31 @@ class TestLinkingToTelegram:
         make_subscription(make_customer(telegram_id=700000124))
         with pytest.raises(NotAdopted):
             adopting.link_to_telegram(unlinked.pk, telegram_id=700000124, actor="olga")
+
+
+@pytest.mark.usefixtures("live_db")
+def test_person_who_signs_up_while_staff_link_them_gets_the_subscription(installation):
+    unlinked = make_subscription().user
+    User.objects.update(telegram_id=None, username="adopted:1:boris")
+    has_come = Event()
+
+    def sign_up() -> int:
+        try:
+            with transaction.atomic():
+                person = make_customer(telegram_id=700000124)
+                has_come.set()
+                time.sleep(0.2)  # staff do not see them yet, and wait for them
+            return person.pk
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        person = threads.submit(sign_up)
+        has_come.wait()
+        assert (
+            adopting.link_to_telegram(unlinked.pk, telegram_id=700000124, actor="olga").pk == person.result()
+        )
+    assert Subscription.objects.get().user_id == person.result()
 
 
 class TestCommand:
