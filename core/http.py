@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -52,27 +53,29 @@ class OutsideSession:
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
 
-    def call(self, method: str, url: str, **arguments: Any) -> Answer:
+    def call(self, method: str, url: str, *, route: str = "", **arguments: Any) -> Answer:
         """Make one call and return the answer, whatever its status.
 
+        `route` is what errors show of the address behind its host; the rest of it may be secret.
         Raises ServiceUnreachable if no connection came about (nothing was done there), OutcomeUnknown
         if the answer was lost (it may have been done), OutsideError if the answer is too large.
         """
+        place = f"{method} {site_of(url)}{route}"
         try:
             with self._session.request(
                 method, url, timeout=self._timeouts, allow_redirects=False, stream=True, **arguments
             ) as response:
                 give_up_at = time.monotonic() + self._timeouts[1]
-                raw = _read(response, give_up_at=give_up_at, max_bytes=self._max_bytes)
+                raw = _read(response, place, give_up_at=give_up_at, max_bytes=self._max_bytes)
         except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as failed:
-            raise ServiceUnreachable(f"{method} {_place(url)}: {type(failed).__name__}") from failed
+            raise ServiceUnreachable(f"{place}: {type(failed).__name__}") from failed
         except requests.exceptions.ConnectionError as failed:
             error = OutcomeUnknown if _was_sent(failed) else ServiceUnreachable
-            raise error(f"{method} {_place(url)}: connection failed") from failed
+            raise error(f"{place}: connection failed") from failed
         except requests.exceptions.InvalidURL as failed:
-            raise OutsideError(f"{method}: the address is not valid", permanent=True) from failed
+            raise OutsideError(f"{place}: the address is not valid", permanent=True) from failed
         except (requests.exceptions.RequestException, HTTPError, OSError) as failed:
-            raise OutcomeUnknown(f"{method} {_place(url)}: {type(failed).__name__}") from failed
+            raise OutcomeUnknown(f"{place}: {type(failed).__name__}") from failed
         return _answer(response, raw)
 
     def close(self) -> None:
@@ -80,7 +83,7 @@ class OutsideSession:
         self._session.close()
 
 
-def _read(response: requests.Response, *, give_up_at: float, max_bytes: int) -> bytes:
+def _read(response: requests.Response, place: str, *, give_up_at: float, max_bytes: int) -> bytes:
     """Read the whole body, so that the connection can be used again, but never more than the limit.
 
     As it comes: an answer that trickles in would keep every single read within its time-out, for ever.
@@ -89,11 +92,11 @@ def _read(response: requests.Response, *, give_up_at: float, max_bytes: int) -> 
     size = 0
     while part := response.raw.read1(2**16, decode_content=True):
         if time.monotonic() > give_up_at:
-            raise OutcomeUnknown(f"{_place(response.url)}: the answer does not end")
+            raise OutcomeUnknown(f"{place}: the answer does not end")
         parts.append(part)
         size += len(part)
         if size > max_bytes:
-            raise OutsideError(f"{_place(response.url)}: the answer is larger than {max_bytes} bytes")
+            raise OutsideError(f"{place}: the answer is larger than {max_bytes} bytes")
     return b"".join(parts)
 
 
@@ -106,9 +109,15 @@ def _answer(response: requests.Response, raw: bytes) -> Answer:
     return Answer(status=response.status_code, body=body, text=text, headers=dict(response.headers))
 
 
-def _place(url: str) -> str:
-    """Return the address without its query: it may hold secrets."""
-    return url.split("?")[0]
+def site_of(url: str) -> str:
+    """Return scheme, host and port of an address: all that a text may show, for its path may be a secret."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "?"
+    host = parts.hostname or "?"
+    return f"{parts.scheme}://[{host}]{port}" if ":" in host else f"{parts.scheme}://{host}{port}"
 
 
 def _was_sent(failed: requests.exceptions.ConnectionError) -> bool:

@@ -7,11 +7,13 @@ from typing import Any
 
 import structlog
 
-# Bot tokens stand in Telegram's URLs, customers' secrets in the path of their link and in some of 3x-ui's.
+# Bot tokens stand in Telegram's URLs, customers' secrets in the path of their link and in some of 3x-ui's,
+# whose every path begins with a secret: urllib3 names it in what it raises.
 SECRETS = (
     (re.compile(r"bot\d+:[\w-]+"), "bot<token>"),
     (re.compile(r"/s/[\w-]{10,}"), "/s/<token>"),
     (re.compile(r"/open/([\w-]+)/[\w-]{10,}"), r"/open/\1/<token>"),
+    (re.compile(r"(with url: )/\S*"), r"\1<path>"),
     (re.compile(r"/(updateClient|delClient|subLinks)/[^/?:\s]+"), r"/\1/<key>"),
     (
         re.compile(
@@ -77,6 +79,7 @@ def logging_config(*, level: str, as_json: bool) -> None:
             "loggers": {
                 "httpx": {"level": "WARNING"},
                 "httpcore": {"level": "WARNING"},
+                "urllib3": {"level": "WARNING"},
                 "celery.beat": {"level": "WARNING"},
                 "celery.app.trace": {"level": "WARNING"},
                 "celery.worker.strategy": {"level": "WARNING"},

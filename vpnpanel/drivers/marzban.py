@@ -12,6 +12,7 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
+from core.http import site_of
 from vpnpanel.drivers.base import (
     WHOLE,
     Advises,
@@ -157,7 +158,7 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys, Advises):
             rows.broken.append(offset)
             if len(rows.broken) > MOST_BROKEN_ROWS:
                 raise
-            log.warning("%s: the panel cannot show its row %s", self._address.base_url, offset)
+            log.warning("%s: the panel cannot show its row %s", site_of(self._address.base_url), offset)
             return
         rows.shown += [self._show(user) for user in answer["users"]]
         rows.total = int(answer["total"])

@@ -78,11 +78,11 @@ class MarzbanApi:
         began = time.monotonic()
         try:
             try:
-                return self._session.call(method, self._base + path, **arguments)
+                return self._session.call(method, self._base + path, route=path, **arguments)
             except OutcomeUnknown:
                 if not may_repeat or time.monotonic() - began > STALE_CONNECTION_SECONDS:
                     raise
-                return self._session.call(method, self._base + path, **arguments)
+                return self._session.call(method, self._base + path, route=path, **arguments)
         except OutcomeUnknown as failed:
             raise AnswerLost(str(failed)) from failed
         except ServiceUnreachable as failed:

@@ -71,7 +71,7 @@ class YooKassaApi:
             self._session.close()
         address = settings.YOOKASSA_API_URL.rstrip("/") + path
         try:
-            answer = self._session.call(method, address, auth=self._auth, **arguments)
+            answer = self._session.call(method, address, route=path, auth=self._auth, **arguments)
         finally:
             self._used_at = time.monotonic()
         if answer.status != 200:

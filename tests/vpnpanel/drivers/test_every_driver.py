@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from traceback import format_exception
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -17,6 +19,7 @@ from tests.vpnpanel.drivers.conftest import (
 )
 from vpnpanel.drivers.base import Credentials, ListsInbounds, PanelDriver, RotatesKeys
 from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelError
+from vpnservice.logs import redact
 
 FRESH = Credentials("9d1a77c2-30be-4e0c-b1f4-6c02f5a8e3d1", "another-password", "h4t9w2c7p5z1r8y3")
 
@@ -135,6 +138,19 @@ class TestTrouble:
     def test_unreachable_panel_is_down(self, case):
         with pytest.raises(PanelDown):
             case.connect(base_url="http://127.0.0.1:9").figures()
+
+    @pytest.mark.parametrize("rule", [{"kind": "refuse"}, {"kind": "hang", "seconds": 3}, None])
+    def test_nobody_is_told_the_path_the_panel_hides_behind(self, case, rule):
+        """Errors go to chats and pages; what they came of goes to the log."""
+        hidden, address = urlsplit(case.world.address).path or "/hidden", {}
+        if rule is None:
+            address = {"base_url": f"http://127.0.0.1:9{hidden}"}
+        else:
+            case.world.fail("*", **rule)
+        with pytest.raises(PanelDown, match=r"http://127\.0\.0\.1:\d+") as caught:
+            case.connect(read_seconds=0.2, **address).figures()
+        assert hidden not in str(caught.value)
+        assert hidden not in redact("".join(format_exception(caught.value)))
 
 
 class TestLooking:

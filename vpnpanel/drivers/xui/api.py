@@ -185,15 +185,16 @@ class XuiApi:
         began = time.monotonic()
         self.calls += 1
         try:
-            return self._session.call(method, self._base + path, **arguments)
+            route = f"/…/{_without_secret(path)}"  # the base path is a secret too
+            return self._session.call(method, self._base + path, route=route, **arguments)
         except OutcomeUnknown as failed:
-            lost = AnswerLost(_without_secret(str(failed)))
+            lost = AnswerLost(str(failed))
             lost.was_quick = time.monotonic() - began < STALE_CONNECTION_SECONDS
             raise lost from failed
         except ServiceUnreachable as failed:
-            raise PanelDown(_without_secret(str(failed))) from failed
+            raise PanelDown(str(failed)) from failed
         except OutsideError as failed:
-            raise PanelRefused(_without_secret(str(failed)), permanent=failed.permanent) from failed
+            raise PanelRefused(str(failed), permanent=failed.permanent) from failed
 
 
 def _without_secret(words: str) -> str:

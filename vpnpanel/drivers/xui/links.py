@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from core.http import site_of
 from vpnpanel.drivers.links import flaw
 from vpnpanel.drivers.xui.inbounds import Client, Inbound
 
@@ -114,7 +115,8 @@ class LinkWriter:
         """Judge by the link that somebody with sound keys would get."""
         reason = flaw(link, urlsplit(self.panel_url).hostname or "")
         if reason is not None:
-            log.warning("links of inbound %s of %s are not usable: %s", inbound.tag, self.panel_url, reason)
+            site = site_of(self.panel_url)
+            log.warning("links of inbound %s of %s are not usable: %s", inbound.tag, site, reason)
         return reason is None
 
 
