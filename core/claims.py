@@ -13,7 +13,7 @@ import uuid
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Q, QuerySet
 
 from core import clock
@@ -47,11 +47,10 @@ def claim(rows: QuerySet[Row], *, limit: int, lease_seconds: float) -> list[Row]
     keys = list(free(rows).values_list("pk", flat=True)[:limit])
     if not keys:
         return []
-    with transaction.atomic():
-        # `rows` again in the WHERE: a row that stopped to qualify meanwhile is not taken.
-        free(rows.order_by().filter(pk__in=keys)).update(
-            claim_token=token, claimed_until=clock.now() + timedelta(seconds=lease_seconds)
-        )
+    # `rows` again in the WHERE: a row that stopped to qualify meanwhile is not taken.
+    free(rows.order_by().filter(pk__in=keys)).update(
+        claim_token=token, claimed_until=clock.now() + timedelta(seconds=lease_seconds)
+    )
     taken = {row.pk: row for row in rows.model._default_manager.filter(pk__in=keys, claim_token=token)}
     return [taken[key] for key in keys if key in taken]
 

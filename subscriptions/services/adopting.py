@@ -231,6 +231,7 @@ def _open(candidate: panels.Candidate, customer: User, rules: Rules, *, actor: s
     subscription = hold(
         access,
         grant,
+        used=candidate.used_bytes,
         state=Subscription.State.ACTIVE if candidate.until > now else Subscription.State.EXPIRED,
         is_disabled=candidate.is_stopped,
         disabled_reason="It was switched off on the panel it came from." if candidate.is_stopped else "",

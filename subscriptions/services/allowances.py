@@ -30,9 +30,11 @@ class Allowance:
     staff's own counts.
     """
 
-    def __init__(self, subscription: Subscription, *, now: datetime) -> None:
+    def __init__(self, subscription: Subscription, *, now: datetime, used: int | None = None) -> None:
+        """`used` is what flowed so far, which is read where it is not known."""
         self.subscription, self.now = subscription, now
-        self.used = used_bytes([subscription.access_id]).get(subscription.access_id, 0)
+        key = subscription.access_id
+        self.used = used_bytes([key]).get(key, 0) if used is None else used
         self.pool = Pool(subscription.access.traffic_limit, subscription.allowance_extra, self.used)
         self.plans = self.pool if subscription.own_limit is None else self._kept_plans()
         self.announce = False

@@ -53,7 +53,7 @@ def give(
         ends_before=subscription.expires_at,
         ends_after=queue.end_with(subscription, seconds, now),
     )
-    grant = queue.insert(grant)
+    grant = queue.insert(grant, after=queue.last_place(subscription))
     _add(subscription, customer, seconds, grant.traffic, grant.devices, now=now)
     data = {"source": source, "seconds": seconds, "traffic": traffic, "devices": devices, "reason": reason}
     note(subscription, customer, "grant.given", actor=actor, data=data)

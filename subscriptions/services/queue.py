@@ -11,12 +11,12 @@ from subscriptions.models import Grant, Subscription, TakeBack
 from subscriptions.services.state import lock, whole_second
 
 
-def insert(grant: Grant) -> Grant:
-    """Put the grant at the end of its subscription's queue; the customer is locked.
+def insert(grant: Grant, *, after: int) -> Grant:
+    """Put the grant into its subscription's queue, behind the last place taken; the customer is locked.
 
     Raises SourceTaken if the source paid for another subscription at the same moment.
     """
-    grant.place, grant.queued_seconds = last_place(grant.subscription) + 1, grant.seconds
+    grant.place, grant.queued_seconds = after + 1, grant.seconds
     if not insert_missing(grant):
         return own(Grant.objects.get(source=grant.source), grant.subscription)
     return grant

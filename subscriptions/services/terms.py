@@ -112,7 +112,7 @@ def _renew(subscription: Subscription, customer: User, *, terms: Terms, source: 
         ends_before=subscription.expires_at,
         ends_after=end,
     )
-    grant = queue.insert(grant)
+    grant = queue.insert(grant, after=queue.last_place(subscription))
     limits = change_terms(subscription, grant)
     allowance.buy(grant, before, end=end)
     limits |= allowance.limits()
@@ -159,8 +159,8 @@ def first_grant(terms: Terms, **values: Any) -> Grant:
     return Grant(**granted | values)
 
 
-def hold(access: Access, grant: Grant, **state: Any) -> Subscription:
-    """Write down the subscription that has this access, and the grant that pays for it."""
+def hold(access: Access, grant: Grant, *, used: int = 0, **state: Any) -> Subscription:
+    """Write down the subscription with this access, `used` bytes of which flowed, and what pays for it."""
     assert grant.plan_id and grant.began_at and grant.ends_after
     token = fresh_token()
     subscription = Subscription.objects.create(
@@ -174,8 +174,8 @@ def hold(access: Access, grant: Grant, **state: Any) -> Subscription:
         **state,
     )
     grant.subscription = subscription
-    queue.insert(grant)
-    allowance = Allowance(subscription, now=grant.began_at)
+    queue.insert(grant, after=0)
+    allowance = Allowance(subscription, now=grant.began_at, used=used)
     allowance.settle(grant.ends_after)
     allowance.limits()
     subscription.save(update_fields=subscription.ALLOWANCE)

@@ -6,6 +6,7 @@ from accounts import services as accounts
 from accounts.errors import CustomerBanned
 from accounts.models import User
 from core.crypto import keyed_hash
+from core.rows import insert_missing
 from subscriptions.errors import NoTrial, TrialTaken
 from subscriptions.models import Plan, Subscription, TrialUse
 from subscriptions.services.terms import open_subscription, terms_of
@@ -37,10 +38,7 @@ def take_trial(customer_id: int, *, actor: str) -> Subscription:
         raise NoTrial("no trial is on sale")
 
     subscription = open_subscription(customer, terms_of(plan), source=f"trial:{identity[:32]}", actor=actor)
-    TrialUse.objects.bulk_create(
-        [TrialUse(identity_hash=identity, subscription=subscription)], ignore_conflicts=True
-    )
-    if not TrialUse.objects.filter(identity_hash=identity, subscription=subscription).exists():
+    if not insert_missing(TrialUse(identity_hash=identity, subscription=subscription)):
         # Somebody with the same identity but another row, whom our lock does not hold: all of it is undone.
         raise TrialTaken(None)
     accounts.note(

@@ -124,7 +124,7 @@ def test_what_one_success_costs_in_queries(django_assert_num_queries):
     payment = make_payment()
     told = report(payment)
     asks_the_clock = connection.vendor == "postgresql"
-    with django_assert_num_queries(34 + asks_the_clock):
+    with django_assert_num_queries(31 + asks_the_clock):
         apply_provider_state(payment.pk, told, source="test")
     assert Notice.objects.count() == 0
     with django_assert_num_queries(5):

@@ -47,7 +47,7 @@ BUYING_COSTS = {
     "drop:{order}": 11,
 }
 NEW_ORDER_COST = 19
-TRIAL_COST = 27
+TRIAL_COST = 23
 NEWCOMER_COST = 8
 
 

@@ -54,7 +54,7 @@ class TestCosts:
         alone, together = (len(xui_clients.calls(f"POST */{call}")) for call in ("add", "bulkCreate"))
         # How many gather meanwhile is a matter of speed: a third to a tenth of the 120 calls one by one.
         assert len(xui_clients.calls()) == 4 * alone + 3 * together < 60
-        assert len(queries) <= 30 * 23
+        assert len(queries) <= 30 * 21, len(queries)
 
     def test_change_by_itself_is_made_at_once_and_costs_no_list(self, panel, xui_clients):
         (access,) = served(1)

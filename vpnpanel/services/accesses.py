@@ -62,7 +62,7 @@ def open_access(
         announce=announce,
         changed_at=clock.now(),
     )
-    access.groups.set(groups)
+    access.groups.add(*groups)
     nudge(RECONCILE, access.pk)
     return access
 

@@ -55,6 +55,10 @@ class Candidate:
         return self.shown.traffic_limit
 
     @property
+    def used_bytes(self) -> int:
+        return self.shown.counter
+
+    @property
     def is_stopped(self) -> bool:
         """Whether somebody switched it off before its time."""
         return not self.shown.is_enabled and self.until > self.seen_at
