@@ -112,18 +112,19 @@ class _Running:
             claims.prolong(self.plan.access, lease_seconds=LEASE_SECONDS)
             self.kept_at = time.monotonic()
 
-    def take(self, result: Result) -> bool:
-        """Record a result; tell whether that was the last of the plan.
+    def take(self, *results: Result) -> bool:
+        """Record the next result, none where there is nothing to call; tell whether the plan has ended.
 
         A bug met there must not stop the others, whose calls are already made.
         """
-        self.results.append(result)
+        noted = len(self.results)
+        self.results += results
         is_last = len(self.results) == len(self.plan.works)
         try:
             if is_last:
-                finish(self.plan, self.results, noted=len(self.results) - 1)
+                finish(self.plan, self.results, noted=noted)
             else:
-                note_progress(self.plan, result)
+                note_progress(self.plan, *results)
         except Exception:
             log.exception("what became of access %s could not be recorded", self.plan.access.pk)
         return is_last
@@ -153,12 +154,8 @@ class _Sweep:
 
     def _work_off(self) -> None:
         while True:
-            self._writers.keep()
-            for running in self._under_way:
-                running.keep()
-            self._take()
-            plan = self._next_plan() if self._has_time or self._lines.slow else None
-            if plan is not None:
+            self._keep_up()
+            if (plan := self._next_plan()) is not None:
                 self._begin(plan)
             elif self._lines:
                 self._take(wait_seconds=1.0)
@@ -168,12 +165,19 @@ class _Sweep:
     def _begin(self, plan: Plan) -> None:
         running = _Running(plan)
         if not plan.works:
-            finish(plan, [])
+            running.take()
             self._tried += 1
             return
         self._under_way.add(running)
         for work in plan.works:
             self._lines.add(work, running)
+
+    def _keep_up(self) -> None:
+        """Prolong what is held for calls under way, and record what came of those that are over."""
+        self._writers.keep()
+        for running in self._under_way:
+            running.keep()
+        self._take()
 
     def _take(self, *, wait_seconds: float = 0) -> None:
         for running, result in self._lines.take(wait_seconds):
@@ -198,15 +202,16 @@ class _Sweep:
         return busy
 
     def _next_plan(self) -> Plan | None:
-        """Claim and plan the next access that a free panel can do something for; None if there is none."""
-        busy = self._busy()
-        if self._panels and self._panels <= busy:
-            return None
+        """Claim and plan the next access that a free panel can do something for; None if there is none now."""
         put_back: list[int] = []
         # What was put back may still look due: it is not claimed again and again.
-        while claimed := claims.claim(
-            due(busy).exclude(pk__in=put_back), limit=1, lease_seconds=LEASE_SECONDS
-        ):
+        while self._has_time or self._lines.slow:
+            busy = self._busy()
+            if self._panels and self._panels <= busy:
+                break
+            ready = due(busy).exclude(pk__in=put_back)
+            if not (claimed := claims.claim(ready, limit=1, lease_seconds=LEASE_SECONDS)):
+                break
             try:
                 plan = reserve(make_plan(claimed[0], self._installation, busy), self._writers)
             except LeaseLost:
@@ -215,12 +220,12 @@ class _Sweep:
                 log.exception("access %s could not be planned", claimed[0].pk)
                 put_off(claimed[0], f"it could not be planned: {type(failed).__name__}")
                 continue
-            busy = busy | self._writers.elsewhere
             if plan.works or not plan.is_partial:
                 return plan
             # It has or was just given a place on a busy panel: put it back, its turn comes with that panel.
             claims.record(plan.access)
             put_back.append(plan.access.pk)
+            self._keep_up()  # there may be thousands of them
         return None
 
 

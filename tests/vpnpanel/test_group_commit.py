@@ -202,3 +202,16 @@ class TestTrouble:
         while reconciler.reconcile_due():
             pass
         assert settled() and len(xui_clients.users()) == 6
+
+    def test_answers_are_taken_while_many_are_given_places_on_a_busy_panel(
+        self, panel, xui_clients, marzban, monkeypatch
+    ):
+        make_panel(marzban, load=1000)  # so that everybody lives on the other one
+        served(1)
+        new = many(30)
+        monkeypatch.setattr(lines, "FIRST_AT_ONCE", 1)
+        gather(xui_clients, 0.02)
+        reconciler.reconcile_due(budget_seconds=60)
+        assert settled()
+        first_answer = Access.objects.filter(pk__in=[each.pk for each in new]).earliest("applied_at")
+        assert first_answer.applied_at < PanelAccount.objects.latest("joined_at").joined_at

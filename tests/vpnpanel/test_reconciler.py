@@ -6,7 +6,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from core import clock
@@ -14,7 +14,8 @@ from core.errors import InstallationMismatch, LeaseLost
 from notifications.models import OutboxMessage
 from tests.vpnpanel.wanted import account_of, call, change, plan_for, want_access
 from vpnpanel import reconciler
-from vpnpanel.models import Access, PanelAccount
+from vpnpanel.models import NO_ROOM, Access, Panel, PanelAccount
+from vpnpanel.services import backlog
 from vpnpanel.services.placement import make_plan
 from vpnpanel.services.recording import finish
 
@@ -186,6 +187,18 @@ def test_row_that_breaks_the_plan_stops_nobody_else(panel, marzban):
     broken.refresh_from_db()
     assert not well.is_dirty and broken.is_dirty
     assert "could not be planned" in broken.error and broken.next_try_at and broken.claim_token is None
+
+
+def test_row_that_cannot_be_recorded_stops_nobody_else(panel):
+    well, broken = want_access(), want_access()
+    reconciler.reconcile_due()
+    Panel.objects.filter(pk=panel.pk).update(state="off")
+    backlog.mark_dirty([well.pk, broken.pk])
+    _, most = connection.ops.integer_field_range("PositiveIntegerField")
+    Access.objects.filter(pk=broken.pk).update(attempts=most, changed_at=clock.now())
+    reconciler.reconcile_due()
+    well.refresh_from_db()
+    assert well.error == NO_ROOM
 
 
 def test_plan_is_not_made_without_the_claim(panel):
