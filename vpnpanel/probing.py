@@ -1,5 +1,6 @@
 """Asking panels whether they are there."""
 
+import logging
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from vpnpanel.connections import ask
 from vpnpanel.drivers.base import Figures
 from vpnpanel.errors import PanelError
 from vpnpanel.models import Panel
+
+log = logging.getLogger(__name__)
 
 THREADS = 4
 
@@ -35,6 +38,9 @@ def _look(panel: Panel) -> Look:
         return Look(panel, ask(panel, lambda driver: driver.figures()), "")
     except PanelError as failed:
         return Look(panel, None, str(failed))
+    except Exception as failed:  # one panel whose answers cannot be read must not keep the others waiting
+        log.exception("panel %s: the driver broke", panel.pk)
+        return Look(panel, None, f"the driver broke: {type(failed).__name__}")
 
 
 def look_at_all(panels: Iterable[Panel]) -> list[Look]:

@@ -156,3 +156,13 @@ def test_panel_that_is_away_keeps_nobody_from_reading_the_other(panels):
     PanelAccount.objects.filter(panel__name="nl-1").update(used_bytes=850_000)
     panels["nl-1"].outage(True)
     assert tasks.read_near_limit() == 1
+
+
+def test_panel_whose_answers_cannot_be_read_keeps_nobody_from_reading_the_other(panels, xui_clients):
+    make_xui_panel(xui_clients, name="a-first-one")
+    subscription = hold(panels)
+    PanelAccount.objects.filter(access=subscription.access_id).update(used_bytes=850_000)
+    row = {"client": {"email": "odd", "uuid": "u"}, "inboundIds": ["odd"]}
+    body = {"success": True, "msg": "", "obj": row}
+    xui_clients.fail("GET */clients/get/*", "error", status=200, body=body)
+    assert tasks.read_near_limit() == 2

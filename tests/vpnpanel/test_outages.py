@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from core import clock
 from notifications.models import OutboxMessage
-from tests.factories import make_panel
+from tests.factories import make_panel, make_xui_panel
 from tests.vpnpanel.wanted import account_of, change, want_access
 from vpnpanel import reconciler, services, tasks
 from vpnpanel.models import Access, Outage, PanelAccount
@@ -224,3 +224,15 @@ def test_a_new_panel_shows_its_figures_after_the_first_probe(installation, marzb
     outages.probe()
     panel.refresh_from_db()
     assert panel.version.startswith("0.8") and panel.figures["accounts"] == 0
+
+
+def test_panel_whose_answers_cannot_be_read_keeps_no_other_away(panel, marzban, xui_clients):
+    odd = make_xui_panel(xui_clients)
+    marzban.outage(True)
+    outages.probe()
+    marzban.outage(False)
+    body = {"success": True, "msg": "", "obj": {"items": [], "total": "many"}}
+    xui_clients.fail("GET */clients/list/paged", "error", status=200, body=body)
+    assert outages.probe() == [panel]
+    odd.refresh_from_db()
+    assert not odd.is_up and odd.error

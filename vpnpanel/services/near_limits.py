@@ -89,6 +89,8 @@ def _ask(reading: _Reading) -> _Reading:
             _ask_one_by_one(reading, driver)
     except PanelError as failed:
         log.warning("panel %s: traffic could not be read: %s", reading.panel, failed)
+    except Exception:  # a bug met at one panel must not stop the others
+        log.exception("panel %s: the driver broke", reading.panel.pk)
     finally:
         driver.close()
     reading.seen_at = clock.now()

@@ -111,6 +111,8 @@ def _read(panel: Panel, accounts: list[PanelAccount], installation: Installation
                 break
             except PanelError as failed:
                 log.warning("account %s could not be looked at: %s", account.name, failed)
+            except Exception:  # a bug met at one account must not stop the others
+                log.exception("account %s: the driver broke", account.name)
     finally:
         driver.close()
     if shown or missing:
