@@ -4,6 +4,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
 from threading import Lock
 
 from core import clock
@@ -28,25 +29,32 @@ log = logging.getLogger(__name__)
 class Drivers:
     """One driver per panel, used by one thread at a time and closed with `stack`.
 
-    A panel found to be away is not called again: the next in line would wait for the same time-out.
+    A panel found to be away is not called again before it has come back: the next in line would wait for the
+    same time-out.
     """
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
         self._locks: defaultdict[int, Lock] = defaultdict(Lock)
         self._made: dict[int, PanelDriver] = {}
-        self.away: dict[int, PanelDown] = {}
+        self._away: dict[int, tuple[PanelDown, datetime | None]] = {}
 
     @contextmanager
     def borrow(self, panel: Panel) -> Iterator[PanelDriver]:
         """Wait for the panel's driver and use it alone. Raises PanelDown if the panel was found away."""
         with self._locks[panel.pk]:
-            if panel.pk in self.away:
-                raise self.away[panel.pk]
+            failed, up_changed_at = self._away.get(panel.pk, (None, None))
+            if failed and panel.up_changed_at == up_changed_at:
+                raise failed
+            self._away.pop(panel.pk, None)
             if panel.pk not in self._made:
                 self._made[panel.pk] = driver_for(panel)
                 self._stack.callback(self._made[panel.pk].close)
             yield self._made[panel.pk]
+
+    def note_away(self, panel: Panel, failed: PanelDown) -> None:
+        """Remember that a panel is away, until its row says that something has changed since."""
+        self._away[panel.pk] = failed, panel.up_changed_at
 
 
 def carry_out(plan: Plan, drivers: Drivers) -> list[Result]:
@@ -108,7 +116,7 @@ def _judge(failed: PanelDown, panel: Panel, drivers: Drivers) -> PanelError:
         judged = ChangeLost(str(failed))
         judged.__cause__ = failed
         return judged
-    drivers.away[panel.pk] = failed
+    drivers.note_away(panel, failed)
     return failed
 
 

@@ -202,7 +202,7 @@ class _Sweep:
         return busy
 
     def _next_plan(self) -> Plan | None:
-        """Claim and plan the next access that a free panel can do something for; None if there is none now."""
+        """Claim and plan the next access that a free panel can do something for; None if there is none."""
         put_back: list[int] = []
         # What was put back may still look due: it is not claimed again and again.
         while self._has_time or self._lines.slow:

@@ -7,11 +7,12 @@ import pytest
 from accounts.models import AuditEvent
 from core import clock
 from tests.vpnpanel.syncing import as_owner, is_dirty, run_sync
-from tests.vpnpanel.wanted import account_of, change, want_access
+from tests.vpnpanel.wanted import account_of, call, change, plan_for, want_access
 from vpnpanel import reconciler, services
 from vpnpanel.errors import NothingHeld
 from vpnpanel.models import Panel, SyncFinding, SyncRun
 from vpnpanel.services import backlog, findings, sync
+from vpnpanel.services.recording import finish
 
 
 @pytest.fixture
@@ -221,3 +222,14 @@ def test_findings_go_by_the_retention_table_but_not_what_stands(access, held_pan
     later = clock.now() + timedelta(days=1)
     assert findings.remove_old(later) == 1 and SyncFinding.objects.get().state == "held"
     assert sync.remove_runs(later) == 0 and SyncRun.objects.exists()
+
+
+def test_approval_given_while_the_access_is_being_applied_is_not_lost(access, held_panel, marzban):
+    lower_limit(access, marzban)
+    finding = run_sync().findings.get()
+    backlog.mark_dirty([access.pk])
+    plan = plan_for(access)
+    findings.approve(finding.pk, actor="olga")
+    finish(plan, call(plan))
+    reconciler.reconcile_due()
+    assert limit_there(access, marzban) == 10**9

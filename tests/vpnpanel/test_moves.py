@@ -199,6 +199,15 @@ def test_cancelled_move_leaves_who_is_under_way_where_they_were(accesses, old, n
     assert [Panel.objects.get(pk=each.pk).load for each in (old, new)] == [5, 0]
 
 
+def test_customer_whose_change_is_under_way_when_their_turn_comes_moves_all_the_same(accesses, old, new):
+    change(accesses[0], devices=2)
+    plan = plan_for(accesses[0])
+    move = begin(old, new, batch=5)
+    moves.take_forward()
+    finish(plan, call(plan))
+    assert run(move).moved == 5 and homes(accesses) == {"de-1"}
+
+
 def test_customer_who_cannot_be_moved_is_given_up_and_the_others_go_on(accesses, old, new, second_marzban):
     second_marzban.fail("POST /api/user", "error", status=500, times=4)
     move = begin(old, new, batch=5)

@@ -2,15 +2,18 @@
 
 import threading
 import time
+from contextlib import ExitStack
 from datetime import timedelta
 
 from core import clock
 from notifications.models import OutboxMessage
 from tests.factories import make_panel, make_xui_panel
-from tests.vpnpanel.wanted import account_of, change, want_access
+from tests.vpnpanel.wanted import account_of, change, plan_for, want_access
 from vpnpanel import reconciler, services, tasks
-from vpnpanel.models import Access, Outage, PanelAccount
+from vpnpanel.calls import Drivers, carry_out
+from vpnpanel.models import Access, Outage, Panel, PanelAccount
 from vpnpanel.services import outages
+from vpnpanel.services.recording import finish
 
 
 def test_panel_down_for_an_hour_and_back_serves_everybody(panel, marzban):
@@ -236,3 +239,19 @@ def test_panel_whose_answers_cannot_be_read_keeps_no_other_away(panel, marzban, 
     assert outages.probe() == [panel]
     odd.refresh_from_db()
     assert not odd.is_up and odd.error
+
+
+def test_panel_that_is_back_is_called_again_by_a_sweep_that_found_it_away(panel, marzban):
+    accesses = [want_access(announce=False) for _ in range(2)]
+    with ExitStack() as closing:
+        drivers = Drivers(closing)
+        marzban.outage(True)
+        early = [plan_for(access) for access in accesses]
+        finish(early[0], carry_out(early[0], drivers))
+        marzban.outage(False)
+        assert outages.probe() == [panel]
+        again = plan_for(accesses[0])
+        finish(again, carry_out(again, drivers))
+        assert Panel.objects.get(pk=panel.pk).is_up and account_of(accesses[0]).links
+        finish(early[1], carry_out(early[1], drivers))
+        assert account_of(accesses[1]).links

@@ -54,6 +54,9 @@ class Access(Claimable):
     generation = models.PositiveIntegerField(_("generation"), default=1)
     applied_generation = models.PositiveIntegerField(_("applied generation"), default=0)
     is_dirty = models.BooleanField(_("to be applied"), default=True)
+    # Raised whenever somebody wants it compared with its panels, so that a wish that comes during a call is
+    # not taken for fulfilled by it.
+    marks = models.PositiveIntegerField(default=0, editable=False)
     # Whether the customer is to be told as soon as it works.
     announce = models.BooleanField(default=False, editable=False)
     changed_at = models.DateTimeField(_("changed"), auto_now_add=True)

@@ -12,7 +12,7 @@ from vpnpanel.models import Access, Panel, PanelAccount
 
 def mark_dirty(access_ids: Iterable[int]) -> int:
     """Have accesses compared with their panels at once, and return how many rows that touched."""
-    return _in_batches(access_ids, is_dirty=True, next_try_at=None)
+    return _in_batches(access_ids, is_dirty=True, marks=F("marks") + 1, next_try_at=None)
 
 
 def mark_drifted(access_ids: list[int], *, before: datetime) -> int:

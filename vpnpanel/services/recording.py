@@ -142,9 +142,11 @@ def _tell_ready(plan: Plan, access: Access, rows: list[PanelAccount]) -> bool:
 
 
 def _applied(access: Access, plan: Plan) -> dict[str, Any]:
-    """A change made during the calls has raised the generation: then the access stays dirty, due at once."""
+    """What came during the calls, a change or a wish to have it compared, leaves the access dirty, due at
+    once."""
+    before = plan.access
     return {
-        "is_dirty": access.generation != plan.access.generation,
+        "is_dirty": (access.generation, access.marks) != (before.generation, before.marks),
         "applied_generation": plan.access.generation,
         "applied_at": clock.now(),
         "attempts": 0,
