@@ -71,7 +71,8 @@ def _made(wanted: Wanted, reading: Reading, language: str) -> str:
     with translation.override(language):
         if reading.state != State.ACTIVE:
             return _written(wanted, signs(reasons(reading.state), wanted.format)) or ""
-        nodes = merged(reading.sources, mihomo.group_names() if wanted.format in TYPES else ())
+        reserved = (*mihomo.group_names(), *mihomo.BUILT_IN) if wanted.format in TYPES else ()
+        nodes = merged(reading.sources, reserved)
         return _written(wanted, nodes) or _written(wanted, signs(unfit(), wanted.format)) or ""
 
 

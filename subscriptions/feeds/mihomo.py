@@ -21,6 +21,8 @@ CERTIFICATE_HASH = re.compile(r"[0-9A-Fa-f]{64}")
 # What the first Clash does not know of a node it knows.
 NEWER = ("client-fingerprint", "fingerprint")
 LIKE_A_NUMBER = re.compile(r"[-+.]?\d")
+# What apps call outbounds of their own: a server of that name makes them refuse the whole file.
+BUILT_IN = ("direct", "DIRECT", "REJECT", "REJECT-DROP", "PASS", "COMPATIBLE", "GLOBAL")
 FastDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 

@@ -83,6 +83,10 @@ def test_no_name_is_longer_than_apps_show_or_that_of_a_group(fetch, subscription
     serve_at(subscription, "Servers", key(3))
     assert names(fetch()) == ["L" * 30, "L" * 28 + " 2", "Servers"]
     assert names(fetch("sing-box"), "sing-box")[2] == names(fetch("mihomo"), "mihomo")[2] == "Servers 2"
+    serve_at(subscription, "direct", key(4))
+    serve_at(subscription, "DIRECT", key(5))
+    assert names(fetch("sing-box"), "sing-box")[3] == "direct 2"
+    assert names(fetch("mihomo"), "mihomo")[4] == "DIRECT 2"
 
 
 def test_one_server_through_two_panels_stands_there_once(fetch, subscription):
