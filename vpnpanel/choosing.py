@@ -8,6 +8,9 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from vpnpanel.models import LOST_CHANGES, Access, Panel, PanelAccount
 
+# So often a panel may fail to make a customer's first key before another one is asked for it.
+FIRST_KEY_TRIES = 2
+
 
 @dataclass(frozen=True)
 class Home:

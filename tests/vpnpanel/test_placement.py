@@ -11,6 +11,7 @@ from core.models import RetentionRule
 from tests.factories import make_customer, make_panel
 from tests.vpnpanel.wanted import account_of, change, want_access
 from vpnpanel import reconciler, services, tasks
+from vpnpanel.choosing import FIRST_KEY_TRIES
 from vpnpanel.models import Access, Panel, PanelAccount, PanelGroup
 
 
@@ -175,3 +176,32 @@ def test_customer_stays_where_they_are_while_no_panel_of_the_bought_groups_takes
     change(access, groups=second_panel.groups.all())
     reconciler.reconcile_one(access.pk)
     assert account_of(access).panel == panel
+
+
+def test_panel_that_cannot_make_a_first_key_is_left_for_another(panel, second_panel, marzban):
+    Panel.objects.filter(pk=second_panel.pk).update(load=10)
+    Panel.objects.filter(pk=panel.pk).update(inbounds={"vless": ["NOPE"]})
+    access = want_access()
+    for _ in range(FIRST_KEY_TRIES):
+        reconciler.reconcile_due()
+        access.refresh_from_db()
+        assert account_of(access).panel == panel and "NOPE" in access.error
+        assert access.next_try_at < clock.now() + timedelta(seconds=5)
+        Access.objects.update(next_try_at=None)
+    reconciler.reconcile_due()
+    assert account_of(access).panel == second_panel and account_of(access).links
+    access.refresh_from_db()
+    assert not access.is_dirty and not access.error
+    assert Panel.objects.get(pk=panel.pk).load == 0 and not marzban.users()
+
+
+def test_first_key_that_no_panel_can_make_costs_one_account_on_each(panel, second_panel):
+    Panel.objects.update(inbounds={"vless": ["NOPE"]})
+    access = want_access()
+    for _ in range(6):
+        reconciler.reconcile_due()
+        Access.objects.update(next_try_at=None)
+    assert access.accounts.count() == 2
+    Panel.objects.filter(pk=panel.pk).update(inbounds={})
+    reconciler.reconcile_due()
+    assert account_of(access).panel == panel and account_of(access).links

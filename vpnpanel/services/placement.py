@@ -15,7 +15,7 @@ from django.db import transaction
 from core import clock
 from core.errors import LeaseLost
 from core.models import Installation, RetentionRule
-from vpnpanel.choosing import Home, can_be_left, homes_of, in_order, is_elsewhere
+from vpnpanel.choosing import FIRST_KEY_TRIES, Home, can_be_left, homes_of, in_order, is_elsewhere
 from vpnpanel.drivers.base import Credentials, Desired
 from vpnpanel.grace import end_of_grace
 from vpnpanel.models import NO_ROOM, Access, MoveItem, Panel, PanelAccount
@@ -190,9 +190,7 @@ def _sort(access: Access, kept: list[PanelAccount], homes: dict[int, Home], plac
     """Part those that stay from those that go as soon as others can take their place."""
     unmoved = []
     for account in kept:
-        # Nobody has the key of one that never served, so nobody need wait for its panel.
-        is_stuck = bool(access.panel_count) and account.serving_at is None and not account.panel.takes_changes
-        if is_stuck or account.panel_id not in homes:
+        if _is_stuck(access, account, kept) or account.panel_id not in homes:
             places.outgoing.append(account)
         elif access.panel_count and is_elsewhere(access, account):
             unmoved.append(account)
@@ -204,6 +202,17 @@ def _sort(access: Access, kept: list[PanelAccount], homes: dict[int, Home], plac
     short = max(access.panel_count - len(places.staying) - room, 0)
     places.staying += unmoved[:short]  # the wanted location cannot take them
     places.outgoing += unmoved[short:]
+
+
+def _is_stuck(access: Access, account: PanelAccount, kept: list[PanelAccount]) -> bool:
+    """Tell whether another panel should be asked instead: nobody has the key of an account that never served,
+    so nobody need wait for its panel. One that fails is left where that is all the customer has to wait for.
+    """
+    if not access.panel_count or account.serving_at is not None:
+        return False
+    is_first = all(each.serving_at is None for each in kept)
+    is_late = is_first and access.attempts >= FIRST_KEY_TRIES and bool(account.error)
+    return is_late or not account.panel.takes_changes
 
 
 def _fill(access: Access, homes: dict[int, Home], places: Places, installation: Installation) -> None:

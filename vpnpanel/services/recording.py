@@ -9,7 +9,7 @@ from django.db.models import F
 
 from core import claims, clock
 from notifications.services import tell
-from vpnpanel.choosing import can_be_left
+from vpnpanel.choosing import FIRST_KEY_TRIES, can_be_left
 from vpnpanel.errors import ChangeLost, PanelDown
 from vpnpanel.models import Access, PanelAccount
 from vpnpanel.observation import FIELDS, MISSING, take_in
@@ -175,7 +175,9 @@ def _problem(plan: Plan, results: list[Result], *, is_replaced: bool) -> tuple[s
     for result in results:
         is_late_leaver = result.work.desired is None and isinstance(result.error, PanelDown)
         if result.error is not None and not is_late_leaver and result.work.account.pk not in going:
-            return f"{result.work.account.panel}: {result.error}", result.error.permanent
+            may_ask_another = not _has_served(result) and plan.access.attempts < FIRST_KEY_TRIES
+            is_permanent = result.error.permanent and not may_ask_another
+            return f"{result.work.account.panel}: {result.error}", is_permanent
     return (plan.trouble, False) if plan.trouble else None
 
 
