@@ -197,7 +197,7 @@ class _Sweep:
         busy = self._lines.full | self._writers.elsewhere
         if not self._has_time:
             busy |= self._lines.slow
-        if len(self._lines.in_use) >= PANELS_AT_ONCE:
+        if len(self._lines.in_use - self._lines.slow) >= PANELS_AT_ONCE:
             busy |= self._panels - self._lines.in_use
         return busy
 

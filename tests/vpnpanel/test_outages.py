@@ -5,11 +5,13 @@ import time
 from contextlib import ExitStack
 from datetime import timedelta
 
+import pytest
+
 from core import clock
 from notifications.models import OutboxMessage
 from tests.factories import make_panel, make_xui_panel
 from tests.vpnpanel.wanted import account_of, change, plan_for, want_access
-from vpnpanel import reconciler, services, tasks
+from vpnpanel import lines, reconciler, services, tasks
 from vpnpanel.calls import Drivers, carry_out
 from vpnpanel.models import Access, Outage, Panel, PanelAccount
 from vpnpanel.services import outages
@@ -187,10 +189,15 @@ def test_probe_asks_panels_side_by_side(panel, second_panel, marzban, second_mar
     assert time.monotonic() - began < 4
 
 
-HANG_SECONDS = 6
+HANG_SECONDS = 2
 
 
-def test_hanging_panel_does_not_keep_others_waiting(panel, second_panel, marzban, second_marzban):
+@pytest.mark.parametrize("panels_at_once", [reconciler.PANELS_AT_ONCE, 1])
+def test_hanging_panel_does_not_keep_others_waiting(
+    panel, second_panel, marzban, second_marzban, monkeypatch, panels_at_once
+):
+    monkeypatch.setattr(reconciler, "PANELS_AT_ONCE", panels_at_once)  # as if so many hung
+    monkeypatch.setattr(lines, "SLOW_SECONDS", 0.3)
     accesses = [want_access() for _ in range(6)]
     reconciler.reconcile_due()
     marzban.fail("*", "hang", seconds=HANG_SECONDS)
