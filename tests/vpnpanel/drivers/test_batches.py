@@ -8,6 +8,7 @@ import pytest
 
 from tests.vpnpanel.drivers.conftest import UNTIL, WANTED, Case, closing, keys_of
 from vpnpanel.drivers.base import Credentials, Desired, Observed, Wish
+from vpnpanel.drivers.xui import known
 from vpnpanel.errors import AccountMissing, PanelDown, PanelRefused
 
 GB = 2**30
@@ -250,13 +251,17 @@ class TestTrouble:
         assert isinstance(outcomes[2], PanelDown)
         assert clients.calls("POST */update/account_02") == 1
 
-    def test_list_that_takes_too_long_is_not_asked_for_again(self, clients):
+    def test_list_that_takes_too_long_is_not_asked_for_again_for_a_while(self, clients, monkeypatch):
         ready(clients)
         driver = clients.connect(read_seconds=1.1)
         clients.world.fail("GET */clients/list", "hang", seconds=2)
         with pytest.raises(PanelDown):
             driver.carry_out(new("one", "two"))
         assert all(isinstance(each, Observed) for each in driver.carry_out(new("one", "two")))
+        clients.world.heal()
+        monkeypatch.setattr(known, "LOST_LIST_SECONDS", 0)
+        driver.carry_out(new("one", "two"))
+        assert clients.calls("GET */clients/list") == 2
 
     def test_panel_that_goes_away_in_the_middle_loses_and_doubles_nothing(self, case, driver):
         driver.carry_out(new(*names(8)))

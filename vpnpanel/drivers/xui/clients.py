@@ -149,7 +149,7 @@ class ClientsDialect:
         try:
             rows = self._api.get(f"{ROOT}/list")
         except AnswerLost as lost:
-            self._known.is_list_too_long = not lost.was_quick
+            self._known.note_lost_list(was_quick=lost.was_quick)
             raise
         except (RouteMissing, AccountFailed):
             return {}

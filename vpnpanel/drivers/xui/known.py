@@ -14,6 +14,8 @@ INBOUNDS_SECONDS = 120
 WAYS_SECONDS = 3600
 # A legacy panel tells the number of its clients only with the whole list, too much for every probe.
 COUNT_SECONDS = 300
+# A list that did not come in time may be too long, or the panel was about to go away.
+LOST_LIST_SECONDS = 900
 
 
 @dataclass
@@ -29,8 +31,8 @@ class Known:
     old_version: str = ""
     accounts: int | None = None
     accounts_at: float = 0.0
-    # It took more time to list all clients than we wait.
-    is_list_too_long: bool = False
+    # When it took more time to list all clients than we wait.
+    _list_lost_at: float | None = None
     # The ways in that the panel's own links showed, by inbound; none where they did not tell.
     ways: dict[int, tuple[Way, ...]] = field(default_factory=dict)
     _ways_at: dict[int, float] = field(default_factory=dict)
@@ -62,6 +64,16 @@ class Known:
         """Keep them; an inbound that showed none is not asked about again for a while either."""
         self.ways |= ways
         self._ways_at |= dict.fromkeys(ways, time.monotonic())
+
+    @property
+    def is_list_too_long(self) -> bool:
+        """Whether a list of all clients did not come lately."""
+        at = self._list_lost_at
+        return at is not None and time.monotonic() - at < LOST_LIST_SECONDS
+
+    def note_lost_list(self, *, was_quick: bool) -> None:
+        """Remember that the list did not come, unless the connection just broke."""
+        self._list_lost_at = None if was_quick else time.monotonic()
 
     @property
     def wants_count(self) -> bool:
