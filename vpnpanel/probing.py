@@ -1,8 +1,8 @@
 """Asking panels whether they are there."""
 
 import logging
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
 from vpnpanel.connections import ask
@@ -12,7 +12,7 @@ from vpnpanel.models import Panel
 
 log = logging.getLogger(__name__)
 
-THREADS = 4
+THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ def _look(panel: Panel) -> Look:
         return Look(panel, None, f"the driver broke: {type(failed).__name__}")
 
 
-def look_at_all(panels: Iterable[Panel]) -> list[Look]:
-    """Ask panels side by side, so that one that hangs does not keep the others waiting."""
+def look_at_all(panels: Iterable[Panel]) -> Iterator[Look]:
+    """Ask panels side by side and yield what comes as it comes: one that hangs keeps nobody waiting."""
     with ThreadPoolExecutor(THREADS, thread_name_prefix="probe") as pool:
-        return list(pool.map(look, panels))
+        for asked in as_completed([pool.submit(look, panel) for panel in panels]):
+            yield asked.result()

@@ -18,14 +18,19 @@ def reconcile_due() -> int:
     return reconciler.reconcile_due()
 
 
-@shared_task
 @at_most(1)
-def probe_panels() -> int:
+def look_out() -> int:
     back = outages.probe()
     guard.start_waiting(back)
-    if back:
-        reconcile_due()
     return len(back)
+
+
+@shared_task
+def probe_panels() -> int:
+    """Serve who waited for panels that are back; meanwhile the next look at the others may begin."""
+    if back := look_out():
+        reconcile_due()
+    return back
 
 
 @shared_task

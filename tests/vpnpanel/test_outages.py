@@ -10,6 +10,7 @@ import pytest
 from core import clock
 from notifications.models import OutboxMessage
 from tests.factories import make_panel, make_xui_panel
+from tests.racing import at_once
 from tests.vpnpanel.wanted import account_of, change, plan_for, want_access
 from vpnpanel import lines, reconciler, services, tasks
 from vpnpanel.calls import Drivers, carry_out
@@ -262,3 +263,28 @@ def test_panel_that_is_back_is_called_again_by_a_sweep_that_found_it_away(panel,
         assert Panel.objects.get(pk=panel.pk).is_up and account_of(accesses[0]).links
         finish(early[1], carry_out(early[1], drivers))
         assert account_of(accesses[1]).links
+
+
+def test_return_of_a_panel_is_noted_while_another_one_hangs(panel, second_panel, marzban):
+    Panel.objects.update(is_up=False)
+    marzban.fail("*", "hang", seconds=1.5)
+    outages.probe()
+    second_panel.refresh_from_db()
+    assert second_panel.is_up and second_panel.up_changed_at < clock.now() - timedelta(seconds=1)
+
+
+def test_return_of_a_panel_is_noticed_while_the_backlog_of_another_is_worked_off(
+    live_db, installation, marzban, second_marzban
+):
+    slow, other = make_panel(marzban), make_panel(second_marzban, name="de-1", state="closed")
+    access = want_access()
+    Panel.objects.filter(pk=slow.pk).update(is_up=False)
+    marzban.fail("POST /api/user", "delay", seconds=2)
+
+    def come_back_later() -> int:
+        time.sleep(1)
+        Panel.objects.filter(pk=other.pk).update(is_up=False)
+        return tasks.probe_panels()
+
+    assert at_once(tasks.probe_panels, come_back_later) == [1, 1]
+    assert account_of(access).links

@@ -35,12 +35,13 @@ def probe() -> list[Panel]:
 def read_figures() -> int:
     """Keep what each panel says of itself; return how many answered."""
     require_installation()
-    looks = look_at_all(Panel.objects.exclude(state=Panel.State.OFF))
-    for seen in looks:
+    answered = 0
+    for seen in look_at_all(Panel.objects.exclude(state=Panel.State.OFF)):
         _note(seen)
         if seen.figures is not None:
             keep_figures(seen.panel, seen.figures)
-    return sum(seen.figures is not None for seen in looks)
+            answered += 1
+    return answered
 
 
 def keep_figures(panel: Panel, figures: Figures) -> None:
