@@ -1,5 +1,7 @@
 """The error tree of the project. Texts are for staff and logs, never for customers."""
 
+from core.said import Sentence
+
 
 class ShopError(Exception):
     """Root of every error the project raises on purpose."""
@@ -21,12 +23,14 @@ class OutsideError(ShopError):
     """An outside service did not do what was asked.
 
     `permanent` is the one bit a retry needs: True means that repeating the same call cannot help.
+    `sentence` is what went wrong as rows keep it, so that each member of staff reads it in their language.
     """
 
     permanent = False
 
-    def __init__(self, message: str, *, permanent: bool | None = None) -> None:
+    def __init__(self, message: str | Sentence, *, permanent: bool | None = None) -> None:
         super().__init__(message)
+        self.sentence = message if isinstance(message, Sentence) else Sentence(message)
         if permanent is not None:
             self.permanent = permanent
 

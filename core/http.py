@@ -12,6 +12,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from core.errors import OutcomeUnknown, OutsideError, ServiceUnreachable
+from core.said import said
 
 CONNECT_SECONDS = 5.0
 MAX_ANSWER_BYTES = 32 * 2**20
@@ -67,13 +68,23 @@ class OutsideSession:
             ) as response:
                 give_up_at = time.monotonic() + self._timeouts[1]
                 raw = _read(response, place, give_up_at=give_up_at, max_bytes=self._max_bytes)
-        except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as failed:
-            raise ServiceUnreachable(f"{place}: {type(failed).__name__}") from failed
+        except requests.exceptions.ConnectTimeout as failed:
+            raise ServiceUnreachable(
+                said("%(call)s: nothing answers at this address", call=place)
+            ) from failed
+        except requests.exceptions.SSLError as failed:
+            text = said("%(call)s: no secure connection: see to the certificate", call=place)
+            raise ServiceUnreachable(text) from failed
         except requests.exceptions.ConnectionError as failed:
-            error = OutcomeUnknown if _was_sent(failed) else ServiceUnreachable
-            raise error(f"{place}: connection failed") from failed
+            if _was_sent(failed):
+                raise OutcomeUnknown(said("%(call)s: the connection broke", call=place)) from failed
+            raise ServiceUnreachable(said("%(call)s: no connection", call=place)) from failed
         except requests.exceptions.InvalidURL as failed:
-            raise OutsideError(f"{place}: the address is not valid", permanent=True) from failed
+            raise OutsideError(
+                said("%(call)s: the address is not valid", call=place), permanent=True
+            ) from failed
+        except requests.exceptions.ReadTimeout as failed:
+            raise OutcomeUnknown(said("%(call)s: no answer in time", call=place)) from failed
         except (requests.exceptions.RequestException, HTTPError, OSError) as failed:
             raise OutcomeUnknown(f"{place}: {type(failed).__name__}") from failed
         return _answer(response, raw)
@@ -92,11 +103,13 @@ def _read(response: requests.Response, place: str, *, give_up_at: float, max_byt
     size = 0
     while part := response.raw.read1(2**16, decode_content=True):
         if time.monotonic() > give_up_at:
-            raise OutcomeUnknown(f"{place}: the answer does not end")
+            raise OutcomeUnknown(said("%(call)s: the answer does not end", call=place))
         parts.append(part)
         size += len(part)
         if size > max_bytes:
-            raise OutsideError(f"{place}: the answer is larger than {max_bytes} bytes")
+            raise OutsideError(
+                said("%(call)s: the answer is larger than %(size)s bytes", call=place, size=max_bytes)
+            )
     return b"".join(parts)
 
 

@@ -16,9 +16,10 @@ from django.db.models import Q
 
 from core import clock
 from core.claims import claim, record
-from core.errors import ShopError
+from core.errors import OutsideError, ShopError
 from core.models import Job
 from core.retention import delete_in_batches
+from core.said import Sentence
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as Text
@@ -129,7 +130,8 @@ def _run_step(job: Job) -> None:
         step = KINDS[job.kind].step(job)
     except ShopError as failed:  # said on purpose: its words are enough, also for the staff who read the job
         log.warning("job %s: %s", job.pk, failed)
-        _note_failure(job, failed, str(failed) or type(failed).__name__)
+        words = failed.sentence if isinstance(failed, OutsideError) else str(failed)
+        _note_failure(job, failed, words or type(failed).__name__)
         return
     except KeyboardInterrupt:  # of a command: the worker need not wait for the lease to end
         record(job)
@@ -156,7 +158,7 @@ def _run_step(job: Job) -> None:
 
 
 @transaction.atomic
-def _note_failure(job: Job, failed: Exception, error: str) -> None:
+def _note_failure(job: Job, failed: Exception, error: Sentence | str) -> None:
     attempts = job.attempts + 1
     is_over = attempts >= MAX_ATTEMPTS or bool(getattr(failed, "permanent", False))
     over = {"state": Job.State.FAILED, "finished_at": clock.now()} if is_over else {}

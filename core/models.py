@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from core.claims import Claimable
+from core.said import SaidField
 
 
 class Installation(models.Model):
@@ -76,7 +77,7 @@ class Job(Claimable):
     done = models.PositiveIntegerField(_("done"), default=0)
     total = models.PositiveIntegerField(_("total"), null=True)
     result = models.JSONField(_("result"), default=dict)
-    error = models.TextField(_("error"), blank=True)
+    error = SaidField(_("error"), blank=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     next_try_at = models.DateTimeField(null=True)
     asked_by = models.CharField(_("asked by"), max_length=150)

@@ -29,7 +29,7 @@ SIGN = re.compile(r"^\s+|\s+$|\n|[\u2190-\u2bff‹\U0001f300-\U0001faff]")
 NAMES = {"VPN", "Telegram", "ID", "QR", "cron", "expires", "expire_seconds", "subscription"}
 NAMES |= {"vless", "VLESS", "TCP", "REALITY", "HTTP", "API", "sale", "order", "ui"}
 NAMES |= {"happ", "base"}  # as in happ:// and base64
-NAMES |= {"Marzban", "WEBHOOK_SECRET"}
+NAMES |= {"Marzban", "WEBHOOK_SECRET", "Xray"}
 ADDRESS = re.compile(r"https?://\S+")
 
 

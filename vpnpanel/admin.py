@@ -333,7 +333,7 @@ class AccessAdmin(HistoryAdmin):
 
     @column(_("error"))
     def short_error(self, access: Access) -> str:
-        return access.error[:80]
+        return str(access.error)[:80]
 
 
 @admin.register(PanelAccount)

@@ -8,6 +8,7 @@ from datetime import datetime
 from threading import Lock
 
 from core import clock
+from core.said import said
 from vpnpanel.connections import driver_for
 from vpnpanel.drivers.base import (
     Desired,
@@ -74,7 +75,7 @@ def carry_out_one(work: Work, drivers: Drivers) -> Result:
         return _result(work, failed)
     except Exception as failed:  # a bug met at one account must not stop the others
         log.exception("account %s: the driver broke", work.account.name)
-        return _result(work, AccountFailed(f"the driver broke: {type(failed).__name__}"))
+        return _result(work, AccountFailed(said("the driver broke: %(error)s", error=type(failed).__name__)))
     return _result(work, outcome)
 
 
@@ -113,7 +114,7 @@ def _carry_out_batch(works: list[Work], driver: WorksInBatches, drivers: Drivers
 def _judge(failed: PanelDown, panel: Panel, drivers: Drivers) -> PanelError:
     """Tell a lost call from a panel that is away: only the latter makes everybody on it wait."""
     if look(panel).figures is not None:
-        judged = ChangeLost(str(failed))
+        judged = ChangeLost(failed.sentence)
         judged.__cause__ = failed
         return judged
     drivers.note_away(panel, failed)
@@ -126,7 +127,7 @@ def _call(wish: Wish, driver: PanelDriver) -> Observed | None:
         return None
     if wish.rotates:
         if not isinstance(driver, RotatesKeys):
-            raise PanelRefused("this kind of panel cannot change the keys of an account")
+            raise PanelRefused(said("this kind of panel cannot change the keys of an account"))
         with suppress(AccountMissing):  # whatever is made now has keys that nobody knows yet
             return driver.rotate_account(wish.name, wish.desired)
     return driver.put_account(wish.name, wish.desired, is_new=wish.is_new)
@@ -144,5 +145,8 @@ def _result(work: Work, outcome: Outcome) -> Result:
 def _mismatch(desired: Desired | None, observed: Observed | None) -> AccountFailed | None:
     if desired is None or observed is None or observed.is_enabled == desired.is_enabled:
         return None
-    wanted = "on" if desired.is_enabled else "off"
-    return AccountFailed(f"the panel shows {observed.status!r} for an account that should be {wanted}")
+    if desired.is_enabled:
+        text = said("the panel shows '%(status)s' for an account that should be on", status=observed.status)
+    else:
+        text = said("the panel shows '%(status)s' for an account that should be off", status=observed.status)
+    return AccountFailed(text)

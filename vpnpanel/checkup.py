@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from core.said import said
 from vpnpanel.connections import ask
 from vpnpanel.drivers.base import Figures, ListsInbounds, PanelDriver
 from vpnpanel.errors import PanelRefused
@@ -27,8 +28,10 @@ def _check(panel: Panel, driver: PanelDriver) -> Checkup:
     known = {(protocol, tag) for protocol, tags in found.items() for tag in tags}
     chosen = {(protocol, tag) for protocol, tags in panel.inbounds.items() for tag in tags}
     if isinstance(driver, ListsInbounds) and not known:
-        raise PanelRefused("the panel has no inbound to sell")
+        raise PanelRefused(said("the panel has no inbound to sell"))
     if missing := sorted(chosen - known):
         protocol, tag = missing[0]
-        raise PanelRefused(f"the panel has no {protocol} inbound {tag!r}")
+        raise PanelRefused(
+            said("the panel has no %(protocol)s inbound '%(tag)s'", protocol=protocol, tag=tag)
+        )
     return Checkup(figures, found)

@@ -31,4 +31,4 @@ def _panel_outage(user: User, context: Context) -> Rendered:
     since = _("Since %(time)s.") % {"time": began}
     advice = _("There you can tell the customers concerned, and give them days.")
     page = f"{settings.PUBLIC_BASE_URL}/admin/vpnpanel/outage/{outage.pk}/change/"
-    return Rendered(f"🚨 <b>{heading}</b>\n{since} {escape(outage.error[:300])}\n{advice}\n{page}")
+    return Rendered(f"🚨 <b>{heading}</b>\n{since} {escape(str(outage.error)[:300])}\n{advice}\n{page}")

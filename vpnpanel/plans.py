@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.said import Sentence
 from vpnpanel.drivers.base import Desired, Observed, Wish
 from vpnpanel.errors import PanelError
 from vpnpanel.models import Access, PanelAccount
@@ -44,7 +45,7 @@ class Plan:
     access: Access
     at: datetime
     works: tuple[Work, ...]
-    trouble: str
+    trouble: Sentence | str
     is_partial: bool = False
     staying: tuple[PanelAccount, ...] = ()
     outgoing: tuple[PanelAccount, ...] = ()

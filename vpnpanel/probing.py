@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
+from core.said import Sentence, said
 from vpnpanel.connections import ask
 from vpnpanel.drivers.base import Figures
 from vpnpanel.errors import PanelError
@@ -21,7 +22,7 @@ class Look:
 
     panel: Panel
     figures: Figures | None
-    error: str
+    error: Sentence | str
 
 
 def look(panel: Panel) -> Look:
@@ -37,10 +38,10 @@ def _look(panel: Panel) -> Look:
     try:
         return Look(panel, ask(panel, lambda driver: driver.figures()), "")
     except PanelError as failed:
-        return Look(panel, None, str(failed))
+        return Look(panel, None, failed.sentence)
     except Exception as failed:  # one panel whose answers cannot be read must not keep the others waiting
         log.exception("panel %s: the driver broke", panel.pk)
-        return Look(panel, None, f"the driver broke: {type(failed).__name__}")
+        return Look(panel, None, said("the driver broke: %(error)s", error=type(failed).__name__))
 
 
 def look_at_all(panels: Iterable[Panel]) -> Iterator[Look]:

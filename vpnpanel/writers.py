@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from core import claims, jobs
 from core.models import Job
+from core.said import said
 from core.services import drop_lease, hold_lease
 from vpnpanel import drivers
 from vpnpanel.errors import PanelDown
@@ -109,7 +110,7 @@ def sole_writer(panel: Panel, *, wait_seconds: float = WAIT_SECONDS) -> Iterator
     writers = Writers()
     try:
         if not writers.take(panel, wait_seconds=wait_seconds):
-            raise PanelDown("another process is writing to the panel")
+            raise PanelDown(said("another process is writing to the panel"))
         yield writers
     finally:
         writers.drop()

@@ -174,7 +174,7 @@ class OutageAdmin(HistoryAdmin):
 
     @column(_("error"))
     def short_error(self, outage: Outage) -> str:
-        return outage.error[:80]
+        return str(outage.error)[:80]
 
 
 @admin.register(PanelRules)

@@ -7,10 +7,11 @@ from django.test.utils import CaptureQueriesContext
 
 from core import clock, jobs
 from core.models import Job
+from core.said import said
 from core.templatetags.spans import ago
 from tests.factories import make_panel
 from vpnpanel.models import Panel
-from vpnpanel.services import guard
+from vpnpanel.services import guard, outages
 
 STEP = {"step": "create", "state": "failed", "seconds": 0.5, "said": "403 no", "mismatch": "", "values": {}}
 MISMATCH = {**STEP, "step": "links", "said": "", "mismatch": "no_links"}
@@ -96,13 +97,22 @@ def test_many_failing_panels_cost_no_more_queries(client, staff, address):
 
 
 def test_a_refused_sign_in_is_said_once_and_not_called_a_silence(client, staff):
-    report = {"outcome": "away", "trouble": "figures: the panel refuses our administrator's name"}
+    said = {"text": "the panel refuses our administrator's name or password", "values": {}}
+    report = {"outcome": "away", "trouble": {**STEP, "step": "figures", "said": said}}
     panel = Panel.objects.create(
         name="nl-1", base_url="http://127.0.0.1:9", guard="failed", guard_report=report
     )
     text = page(client, panel)
     assert text.count("or let nobody in") == 1 and "figures:" not in text
     assert "Sign in, and ask the panel who it is: the panel refuses" in text
+
+
+def test_why_a_panel_is_away_is_read_in_the_language_of_whoever_reads_it(client, staff):
+    panel = failed_panel()
+    outages.mark_down(panel.pk, said("%(call)s: no connection", call="GET https://nl-1"))
+    assert "GET https://nl-1: no connection" in page(client, panel)
+    client.cookies["django_language"] = "ru"
+    assert "GET https://nl-1: нет соединения" in page(client, panel)
 
 
 def test_a_secret_of_a_second_factor_that_cannot_be_one_is_refused_by_the_form(client, staff, installation):

@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 
 import pytest
+from django.utils import translation
 
 from core.errors import OutcomeUnknown, OutsideError, ServiceUnreachable
 from core.http import OutsideSession
@@ -15,6 +16,7 @@ from core.http import OutsideSession
 
 @pytest.fixture
 def session() -> OutsideSession:
+    translation.deactivate()  # errors are said in the language of the thread
     return OutsideSession(read_seconds=1, connect_seconds=1)
 
 
@@ -123,4 +125,4 @@ def test_errors_show_of_an_address_the_host_and_what_the_caller_says(session):
     address = serve(b"")
     with pytest.raises(OutcomeUnknown) as caught:
         session.call("GET", f"{address}/secret/path?token=secret", route="/path")
-    assert str(caught.value) == f"GET {address}/path: connection failed"
+    assert str(caught.value) == f"GET {address}/path: the connection broke"

@@ -80,7 +80,7 @@ class TestTheRow:
         outages.mark_down(panel.pk, "no route")
         outages.mark_down(panel.pk, "timed out")
         outage = Outage.objects.get()
-        assert outage.error == "no route" and outage.ended_at is None
+        assert str(outage.error) == "no route" and outage.ended_at is None
         panel.refresh_from_db()
         outages.mark_up(panel)
         outages.mark_up(panel)

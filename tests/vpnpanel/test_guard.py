@@ -363,4 +363,4 @@ class TestLeases:
         examined.is_clean = False
         xui_legacy.forget_calls()
         examined.run()
-        assert not xui_legacy.calls() and "another process" in examined.away
+        assert not xui_legacy.calls() and "another process" in str(examined.away)

@@ -108,7 +108,7 @@ def test_sync_of_a_panel_that_is_away_ends_soon_and_leaves_one_run(panel, marzba
     assert code == 1 and err.startswith("nl-1: POST") and "Traceback" not in caplog.text
     assert Job.objects.get().attempts == TRIES
     run = SyncRun.objects.get()
-    assert run.finished_at is not None and run.error in err
+    assert run.finished_at is not None and str(run.error) in err
     marzban.outage(False)
     assert manage("sync")[0] == 0
     assert (SyncRun.objects.get().calls, SyncRun.objects.get().error) == (1, "")

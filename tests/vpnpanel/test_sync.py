@@ -247,7 +247,7 @@ def test_failed_page_is_shown(access, panel, marzban):
     marzban.fail("GET /api/users", "error", status=500)
     tasks.sync_panels()
     jobs.run_due()
-    assert "500" in SyncRun.objects.get().error and "500" in Job.objects.get().error
+    assert "500" in str(SyncRun.objects.get().error) and "500" in str(Job.objects.get().error)
 
 
 def test_query_count_of_a_page_does_not_depend_on_its_rows(panel, marzban):

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from core.http import site_of
+from core.said import said
 from vpnpanel.drivers.base import (
     WHOLE,
     Advises,
@@ -66,7 +67,7 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys, Advises):
     def figures(self) -> Figures:
         system = _whole(self._api.read("/api/system"), "version")
         if self._says_core_is_stopped():
-            raise PanelDown("the panel's Xray does not run: nobody gets through until it is started")
+            raise PanelDown(said("the panel's Xray does not run: nobody gets through until it is started"))
         details = {name: value for name, value in system.items() if name != "version"}
         version = str(system["version"])
         if _version(version) < OLDEST_SAFE_VERSION:
@@ -87,7 +88,7 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys, Advises):
                 if entries
             }
         except (KeyError, TypeError) as wrong:
-            raise PanelDown("the panel's list of inbounds cannot be read") from wrong
+            raise PanelDown(said("the panel's list of inbounds cannot be read")) from wrong
 
     def _says_core_is_stopped(self) -> bool:
         """A panel that does not tell is believed to run."""
@@ -111,12 +112,14 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys, Advises):
                 raise
             shown = self._put(name, desired, is_new)
         if desired.is_enabled and not shown.links:  # trap 1
-            raise PanelRefused(f"account {name} got no usable link: check the panel's inbounds and hosts")
+            raise PanelRefused(
+                said("account %(name)s got no usable link: check the panel's inbounds and hosts", name=name)
+            )
         return shown
 
     def rotate_account(self, name: str, desired: Desired) -> Observed:
         if desired.credentials is None:
-            raise PanelRefused(f"account {name}: no keys were made for it")
+            raise PanelRefused(said("account %(name)s: no keys were made for it", name=name))
         user = self._api.read(f"/api/user/{name}")
         return self._tell_keys(name, desired, desired.credentials, user) or self._change(name, desired)
 
@@ -238,7 +241,8 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys, Advises):
                 problem = failed
                 if (adopted := self._adopt(name, desired)) is not None:
                     return adopted
-        words = f"account {name} could not be created in {CREATE_TRIES} tries: {problem}"
+        assert problem is not None
+        words = said("account %(name)s could not be created: %(why)s", name=name, why=problem.sentence)
         if isinstance(problem, AnswerLost):  # a panel that reads and does not write, as during a back-up
             raise PanelDown(words) from problem
         raise AccountFailed(words) from problem
@@ -254,7 +258,7 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys, Advises):
                 self._delete(name)
             return None
         if user.get("note") != desired.note:
-            raise PanelRefused(f"the panel has an account {name} that is not ours")
+            raise PanelRefused(said("the panel has an account %(name)s that is not ours", name=name))
         return self._change(name, desired)
 
     def _is_broken(self, name: str) -> bool:
@@ -293,7 +297,7 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys, Advises):
             known = self.inbounds()
             INBOUNDS[self._panel] = (time.monotonic(), known)
         if not known:
-            raise PanelRefused("the panel has no inbound to sell")
+            raise PanelRefused(said("the panel has no inbound to sell"))
         return known
 
     def _inbounds_changed(self) -> bool:
@@ -305,7 +309,7 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys, Advises):
 def _terms(desired: Desired) -> dict[str, Any]:
     expire = int(desired.until.timestamp())
     if not 0 < expire < EXPIRE_LIMIT:
-        raise PanelRefused(f"the panel cannot hold an end at {desired.until:%Y-%m-%d}")
+        raise PanelRefused(said("the panel cannot hold an end at %(day)s", day=f"{desired.until:%Y-%m-%d}"))
     return {"expire": expire, "data_limit": desired.traffic_limit, "note": desired.note}
 
 
@@ -321,7 +325,7 @@ def _proxies(protocols: Iterable[str], keys: Credentials | None) -> dict[str, An
 def _with_keys(proxies: Any, keys: Credentials) -> dict[str, Any]:
     """Return all of an account's protocols under these keys; flow and cipher stay."""
     if not isinstance(proxies, dict) or not all(isinstance(each, dict) for each in proxies.values()):
-        raise PanelDown("the panel's list of protocols cannot be read")
+        raise PanelDown(said("the panel's list of protocols cannot be read"))
     own = {"vless": {"id": keys.uuid}, "vmess": {"id": keys.uuid}}
     return {name: {**kept, **own.get(name, {"password": keys.password})} for name, kept in proxies.items()}
 
@@ -355,7 +359,9 @@ def _observed(user: Any, own_host: str) -> Observed:
             keys=_secrets(user.get("proxies")),
         )
     except (ArithmeticError, OSError, TypeError, ValueError) as wrong:
-        raise AccountFailed(f"account {name} cannot be read: {type(wrong).__name__}") from wrong
+        raise AccountFailed(
+            said("account %(name)s cannot be read: %(error)s", name=name, error=type(wrong).__name__)
+        ) from wrong
 
 
 def _life(user: dict[str, Any]) -> str:
@@ -376,7 +382,9 @@ def _moment(text: str | None) -> datetime | None:
 
 def _whole(answer: Any, *fields: str) -> dict[str, Any]:
     if not isinstance(answer, dict) or any(field not in answer for field in fields):
-        raise PanelDown(f"the answer lacks {' or '.join(fields)}: is this address a Marzban panel?")
+        raise PanelDown(
+            said("the answer lacks %(fields)s: is this address a Marzban panel?", fields=", ".join(fields))
+        )
     return answer
 
 

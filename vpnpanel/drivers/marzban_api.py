@@ -8,6 +8,7 @@ import jwt
 
 from core.errors import OutcomeUnknown, OutsideError, ServiceUnreachable
 from core.http import Answer, OutsideSession
+from core.said import said
 from vpnpanel.drivers.base import PanelAddress
 from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelRefused
 
@@ -26,7 +27,7 @@ class Token:
 
 # Marzban tells its owner of each failed login, with the password that was typed, so we don't insist.
 REFUSED_LOGIN_SECONDS = 300
-REFUSED = "the panel refuses our administrator's name or password"
+REFUSED = said("the panel refuses our administrator's name or password")
 
 # When logins were refused, by the monotonic clock.
 REFUSALS: dict[tuple[str, str, str], float] = {}
@@ -84,11 +85,11 @@ class MarzbanApi:
                     raise
                 return self._session.call(method, self._base + path, route=path, **arguments)
         except OutcomeUnknown as failed:
-            raise AnswerLost(str(failed)) from failed
+            raise AnswerLost(failed.sentence) from failed
         except ServiceUnreachable as failed:
-            raise PanelDown(str(failed)) from failed
+            raise PanelDown(failed.sentence) from failed
         except OutsideError as failed:
-            raise PanelRefused(str(failed), permanent=failed.permanent) from failed
+            raise PanelRefused(failed.sentence, permanent=failed.permanent) from failed
 
     def _token(self) -> str:
         known = TOKENS.get(self._key)
@@ -103,10 +104,12 @@ class MarzbanApi:
             REFUSALS[self._key] = time.monotonic()
             raise PanelDown(REFUSED, permanent=True)
         if answer.status in (404, 405) or (answer.status < 500 and not isinstance(answer.body, dict)):
-            raise PanelDown(f"login: {answer.status}: is this address a Marzban panel's?")
+            raise PanelDown(
+                said("login: %(status)s: is this address a Marzban panel's?", status=answer.status)
+            )
         text = str(_judge("login", answer).get("access_token", ""))
         if not text:
-            raise PanelDown("the panel's login answered without a token")
+            raise PanelDown(said("the panel's login answered without a token"))
         TOKENS[self._key] = Token(text, _end_of(text) - TOKEN_LEEWAY_SECONDS)
         return text
 

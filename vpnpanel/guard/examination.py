@@ -13,6 +13,7 @@ from typing import Any
 
 from core import clock
 from core.errors import ShopError
+from core.said import Sentence, said
 from vpnpanel.drivers.base import (
     Advises,
     Credentials,
@@ -57,7 +58,7 @@ class Finding:
     step: str
     state: str  # passed, failed or skipped
     seconds: float = 0.0
-    said: str = ""
+    said: Sentence | str = ""
     mismatch: str = ""
     values: dict[str, str] = field(default_factory=dict)
 
@@ -79,7 +80,7 @@ class Examination:
     leftovers: set[str] = field(default_factory=set)
     version: str = ""
     dialect: str = ""
-    away: str = ""
+    away: Sentence | str = ""
     is_clean: bool = True
 
     def __post_init__(self) -> None:
@@ -127,18 +128,21 @@ class Examination:
             if self._stopped:
                 raise PanelDown(self._stopped)
             if began_at > self._give_up_at:
-                raise PanelDown(f"the panel took more than {LONGEST_SECONDS:.0f} s for its test")
+                raise PanelDown(
+                    said("the panel took more than %(seconds)s s for its test", seconds=int(LONGEST_SECONDS))
+                )
             if getattr(self, f"_{step}")() is False:
                 return  # nothing this kind of panel can do
         except Mismatch as wrong:
             finding.state, finding.mismatch, finding.values = "failed", str(wrong), wrong.values
         except PanelDown as failure:
-            finding.state, finding.said, self.away = "failed", str(failure), str(failure)
+            finding.state, finding.said, self.away = "failed", failure.sentence, failure.sentence
         except PanelError as failure:
-            finding.state, finding.said = "failed", str(failure)
+            finding.state, finding.said = "failed", failure.sentence
         except Exception as failure:  # a bug of the driver is a reason not to sell, and no reason to stop
             log.exception("contract test of account %s: the driver broke at %s", self.name, step)
-            finding.state, finding.said = "failed", f"the driver broke: {type(failure).__name__}"
+            finding.state = "failed"
+            finding.said = said("the driver broke: %(error)s", error=type(failure).__name__)
         finding.seconds = time.monotonic() - began_at
         self.findings.append(finding)
 
@@ -227,7 +231,7 @@ class Examination:
                     self._notice(shown.name)
                 yield from page.accounts
                 if time.monotonic() > self._give_up_at:
-                    raise PanelDown("the panel is too slow to list its accounts")
+                    raise PanelDown(said("the panel is too slow to list its accounts"))
 
     def _notice(self, name: str) -> None:
         if not name.startswith(f"{self.owner}_"):

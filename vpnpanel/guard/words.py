@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from core.said import Sentence
 from vpnpanel.drivers.versions import is_verified
 from vpnpanel.models import Panel
 
@@ -129,8 +130,9 @@ def why_unfinished(panel: Panel) -> str:
     That is the panel's health of the moment and says nothing of what it does when it answers.
     """
     text = UNFINISHED.get(panel.guard_report.get("outcome", ""))
-    step, _sign, said = panel.guard_report.get("trouble", "").partition(": ")
-    why = f"{STEPS[step]}: {said}" if step in STEPS else panel.guard_report.get("trouble", "")
+    trouble = panel.guard_report.get("trouble")
+    line = _line(trouble) if trouble else None
+    why = f"{line.title}: {line.words}" if line else ""
     return str(text) % {"why": why} if text else ""
 
 
@@ -142,7 +144,9 @@ def is_unverified(panel: Panel) -> bool:
 def _line(finding: dict[str, Any]) -> Line:
     step, is_failed = finding["step"], finding["state"] == "failed"
     mismatch = MISMATCHES.get(finding.get("mismatch", ""))
-    words = str(mismatch) % finding.get("values", {}) if mismatch else finding.get("said", "")
+    words = (
+        str(mismatch) % finding.get("values", {}) if mismatch else str(Sentence.read(finding.get("said", "")))
+    )
     return Line(
         title=STEPS.get(step, step),
         state=finding["state"],

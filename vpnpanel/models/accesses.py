@@ -11,12 +11,13 @@ from django.utils.translation import gettext_lazy as _
 
 from core.claims import Claimable
 from core.crypto import EncryptedTextField
+from core.said import SaidField, said
 from vpnpanel.models.panels import Panel, PanelGroup
 
 # A change that is not on the panels after this long is worth a look by staff.
 LATE_AFTER = timedelta(seconds=60)
 # What stands in `Access.error` of customers whom no panel takes.
-NO_ROOM = "no panel of its groups is open, answers and has room"
+NO_ROOM = said("no panel of its groups is open, answers and has room")
 # Ours are 23 characters long; those taken over from an operator's panel may be longer.
 NAME_LENGTH = 128
 
@@ -64,7 +65,7 @@ class Access(Claimable):
     first_used_at = models.DateTimeField(_("first traffic seen"), null=True, editable=False)
     attempts = models.PositiveIntegerField(_("failed attempts"), default=0)
     next_try_at = models.DateTimeField(_("next try"), null=True)
-    error = models.TextField(_("last error"), blank=True)
+    error = SaidField(_("last error"), blank=True)
 
     class Meta:
         verbose_name = _("access")
@@ -143,7 +144,7 @@ class PanelAccount(models.Model):
     used_bytes = models.PositiveBigIntegerField(_("used, bytes"), default=0)
     online_at = models.DateTimeField(_("last online"), null=True)
     observed_at = models.DateTimeField(_("observed"), null=True)
-    error = models.TextField(_("last error"), blank=True)
+    error = SaidField(_("last error"), blank=True)
     joined_at = models.DateTimeField(_("made"), auto_now_add=True)
     serving_at = models.DateTimeField(_("serving since"), null=True)
     leaving_at = models.DateTimeField(_("given up"), null=True)

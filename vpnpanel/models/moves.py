@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from core.said import Sentence
+from core.said import SaidField, Sentence
 from vpnpanel.models.accesses import Access, PanelAccount
 from vpnpanel.models.outages import LONGEST_GRACE_HOURS
 from vpnpanel.models.panels import Panel
@@ -70,7 +70,7 @@ class Move(models.Model):
     @property
     def trouble(self) -> str:
         """Why it stands still, in the active language; empty if nothing stands in the way."""
-        return str(Sentence(**self.why)) if self.why else ""
+        return str(Sentence.read(self.why)) if self.why else ""
 
     @property
     def goal_id(self) -> int | None:
@@ -105,7 +105,7 @@ class MoveItem(models.Model):
         PanelAccount, models.PROTECT, null=True, related_name="moves_here", verbose_name=_("new account")
     )
     state = models.CharField(_("state"), max_length=9, choices=State, default=State.MOVING)
-    error = models.TextField(_("error"), blank=True)
+    error = SaidField(_("error"), blank=True)
     started_at = models.DateTimeField(_("started"))
     finished_at = models.DateTimeField(_("finished"), null=True)
 

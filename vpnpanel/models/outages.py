@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from core.said import SaidField
 from vpnpanel.models.panels import Panel
 
 LONGEST_GRACE_HOURS = 720
@@ -56,7 +57,7 @@ class Outage(models.Model):
     panel = models.ForeignKey(Panel, models.PROTECT, related_name="outages", verbose_name=_("panel"))
     began_at = models.DateTimeField(_("began"))
     ended_at = models.DateTimeField(_("ended"), null=True)
-    error = models.TextField(_("error"), blank=True)
+    error = SaidField(_("error"), blank=True)
     alerted_at = models.DateTimeField(_("staff alerted"), null=True)
     settled_at = models.DateTimeField(_("settled by staff"), null=True)
     told_at = models.DateTimeField(_("customers told"), null=True)

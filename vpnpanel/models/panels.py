@@ -10,6 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from core.crypto import EncryptedTextField
+from core.said import SaidField
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 # So many changes lost in a row are no chance any more: new customers are placed on other panels.
@@ -172,7 +173,7 @@ class Panel(models.Model):
     is_up = models.BooleanField(_("answers"), default=True, editable=False)
     up_changed_at = models.DateTimeField(null=True, editable=False)
     seen_at = models.DateTimeField(_("last answer"), null=True, editable=False)
-    error = models.TextField(_("last error"), blank=True, editable=False)
+    error = SaidField(_("last error"), blank=True, editable=False)
     # In a row, while it answered questions; counted no further than LOST_CHANGES.
     lost_changes = models.PositiveSmallIntegerField(_("changes lost in a row"), default=0, editable=False)
     version = models.CharField(_("version"), max_length=40, blank=True, editable=False)

@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from core.said import SaidField
 from vpnpanel.models.accesses import NAME_LENGTH, Access
 from vpnpanel.models.panels import Panel
 
@@ -36,7 +37,7 @@ class StrayAccount(models.Model):
     )
     shown = models.JSONField(_("shown"), default=dict)
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.OPEN)
-    error = models.TextField(_("last error"), blank=True)
+    error = SaidField(_("last error"), blank=True)
     found_at = models.DateTimeField(_("found"), auto_now_add=True)
     seen_at = models.DateTimeField(pgettext_lazy("not a person", "last seen"))
     decided_by = models.CharField(_("decided by"), max_length=150, blank=True)

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from core import clock
+from core.said import SaidField
 from vpnpanel.models.accesses import NAME_LENGTH, Access, PanelAccount
 from vpnpanel.models.panels import Panel
 
@@ -30,7 +31,7 @@ class SyncRun(models.Model):
     relimited = models.PositiveIntegerField(_("limits to follow"), default=0)
     held = models.PositiveIntegerField(_("held for approval"), default=0)
     findings_left_out = models.PositiveIntegerField(_("findings beyond those kept"), default=0)
-    error = models.TextField(_("error"), blank=True)
+    error = SaidField(_("error"), blank=True)
 
     class Meta:
         verbose_name = _("full sync")

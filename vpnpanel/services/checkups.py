@@ -19,8 +19,8 @@ def step(job: Job) -> Step:
         found = check(panel)
     except PanelError as failed:
         if isinstance(failed, PanelDown):
-            mark_down(panel.pk, str(failed))
-        raise PanelRefused(str(failed)) from failed
+            mark_down(panel.pk, failed.sentence)
+        raise PanelRefused(failed.sentence) from failed
     mark_up(panel)
     keep_figures(panel, found.figures)
     result = {

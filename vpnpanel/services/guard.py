@@ -24,12 +24,13 @@ from core.errors import ShopError
 from core.jobs import Step
 from core.models import Job
 from core.nudges import nudge
+from core.said import said
 from core.services import require_installation
 from vpnpanel.connections import driver_for
 from vpnpanel.drivers.base import PanelDriver
 from vpnpanel.drivers.versions import is_verified
 from vpnpanel.errors import PanelDown, PanelError, PanelRefused
-from vpnpanel.guard.examination import Examination
+from vpnpanel.guard.examination import Examination, Finding
 from vpnpanel.models import LOST_CHANGES, Panel
 from vpnpanel.probing import look
 from vpnpanel.services import backlog
@@ -102,13 +103,13 @@ def step(job: Job) -> Step:
     owner = require_installation().short
     panel = Panel.objects.get(pk=int(job.subject))
     if panel.state == Panel.State.OFF:
-        raise PanelRefused("the panel is switched off")
+        raise PanelRefused(said("the panel is switched off"))
     began_at = time.monotonic()
     examined = _examine(panel, owner, job)
     outcome = _outcome(panel, examined)
     tries = SLOW_TRIES if outcome == "slow" else TRIES
     if outcome != "passed" and job.attempts + 1 < tries:
-        raise Undecided(_first_trouble(examined))
+        raise Undecided(_words(_first_trouble(examined)))
     report = _report(panel, examined, outcome, time.monotonic() - began_at)
     _conclude(panel, outcome, report, asked_by=job.asked_by)
     return Step(cursor=None, done=1, total=1, is_last=True, result={"outcome": outcome})
@@ -170,7 +171,7 @@ def _report(panel: Panel, examined: Examination, outcome: str, seconds: float) -
         "version": examined.version,
         "steps": [finding.plain for finding in examined.findings],
         "advice": sorted(advice),
-        "trouble": _first_trouble(examined),
+        "trouble": failed.plain if (failed := _first_trouble(examined)) else {},
         "leftovers": sorted(examined.leftovers),
     }
 
@@ -190,9 +191,12 @@ def _advice_of_row(panel: Panel, examined: Examination) -> set[str]:
     return {key for key, is_so in found.items() if is_so}
 
 
-def _first_trouble(examined: Examination) -> str:
-    failed = next((each for each in examined.findings if each.state == "failed"), None)
-    return f"{failed.step}: {failed.said or failed.mismatch}" if failed else examined.away
+def _first_trouble(examined: Examination) -> Finding | None:
+    return next((each for each in examined.findings if each.state == "failed"), None)
+
+
+def _words(failed: Finding | None) -> str:
+    return f"{failed.step}: {failed.said or failed.mismatch}" if failed else ""
 
 
 def _conclude(panel: Panel, outcome: str, report: dict[str, Any], *, asked_by: str) -> None:

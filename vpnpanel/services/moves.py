@@ -196,7 +196,7 @@ def _give_up(move: Move) -> int:
     items = list(late.order_by("access_id"))
     backlog.mark_dirty([item.access_id for item in items])
     for item in items:
-        error = item.access.error or "no panel takes it, or its new account does not work yet"
+        error = item.access.error or said("no panel takes it, or its new account does not work yet")
         still = MoveItem.objects.filter(pk=item.pk, state=item.state)
         still.update(state=Item.FAILED, error=error, finished_at=clock.now())
     return len(items)

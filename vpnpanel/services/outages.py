@@ -10,6 +10,7 @@ from django.db.models.functions import Greatest
 from accounts.services import note
 from core import clock, rules
 from core.retention import delete_in_batches
+from core.said import Sentence
 from core.services import require_installation
 from notifications.services import tell_staff
 from vpnpanel.drivers.base import Figures
@@ -78,7 +79,7 @@ def mark_up(panel: Panel) -> bool:
     return bool(is_back)
 
 
-def mark_down(panel_id: int, error: str) -> None:
+def mark_down(panel_id: int, error: Sentence | str) -> None:
     """Have everything on the panel wait for the probe. Safe to repeat."""
     with transaction.atomic():
         now = clock.now()
@@ -94,7 +95,7 @@ def mark_down(panel_id: int, error: str) -> None:
         Panel.objects.filter(pk=panel_id).exclude(error=error).update(error=error)
 
 
-def note_lost_change(panel_id: int, error: str) -> None:
+def note_lost_change(panel_id: int, error: Sentence | str) -> None:
     """Count a change that was lost on a panel that answers; after a few in a row nobody new is placed there.
 
     Whoever waits for a first key there gets another panel at once.
@@ -116,7 +117,7 @@ def note_change(panel: Panel) -> None:
         backlog.release(panel)
 
 
-def _open_outage(panel_id: int, now: datetime, error: str) -> None:
+def _open_outage(panel_id: int, now: datetime, error: Sentence | str) -> None:
     """Write down that the panel is away. One that was back for a moment only goes on with the same outage,
     unless staff have done something about it already.
     Where nobody was ever placed there is nobody to tell."""

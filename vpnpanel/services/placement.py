@@ -15,6 +15,7 @@ from django.db import transaction
 from core import clock
 from core.errors import LeaseLost
 from core.models import Installation, RetentionRule
+from core.said import Sentence, said
 from vpnpanel.choosing import FIRST_KEY_TRIES, Home, can_be_left, homes_of, in_order, is_elsewhere
 from vpnpanel.drivers.base import Credentials, Desired
 from vpnpanel.grace import end_of_grace
@@ -265,11 +266,11 @@ def _to_call(access: Access, places: Places) -> list[PanelAccount]:
     return [*places.staying, *behind, *places.left]
 
 
-def _trouble(access: Access, places: Places, now: datetime) -> str:
+def _trouble(access: Access, places: Places, now: datetime) -> Sentence | str:
     if access.is_wanted(now) and not places.staying and not places.outgoing:
         return NO_ROOM
     down = [account.panel.name for account in places.staying if not account.panel.is_up]
-    return f"{', '.join(down)} does not answer" if down else ""
+    return said("%(panels)s: no answer", panels=", ".join(down)) if down else ""
 
 
 def _work(access: Access, account: PanelAccount, *, note: str, now: datetime, used: int) -> Work:

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import F
 
 from core import claims, clock
+from core.said import Sentence, said
 from notifications.services import tell
 from vpnpanel.choosing import FIRST_KEY_TRIES, can_be_left
 from vpnpanel.errors import ChangeLost, PanelDown
@@ -64,7 +65,7 @@ def finish(plan: Plan, results: list[Result], *, noted: int = 0) -> bool:
         return claims.record(access, **values)
 
 
-def put_off(access: Access, text: str) -> bool:
+def put_off(access: Access, text: Sentence | str) -> bool:
     """Note why nothing was done for a claimed access, and try again later; tell whether the claim held."""
     return claims.record(access, **_failed(access, text, is_permanent=False))
 
@@ -74,10 +75,10 @@ def _note_panels(results: list[Result]) -> None:
     for result in results:
         panel = result.work.account.panel
         if isinstance(result.error, PanelDown):
-            mark_down(panel.pk, str(result.error))
+            mark_down(panel.pk, result.error.sentence)
         elif isinstance(result.error, ChangeLost) and not result.error.is_counted:
             result.error.is_counted = True
-            note_lost_change(panel.pk, str(result.error))
+            note_lost_change(panel.pk, result.error.sentence)
         elif result.error is None and panel.lost_changes and result.work.changes_something:
             note_change(panel)
 
@@ -115,7 +116,7 @@ def _values(
     if plan.is_partial:
         return {"attempts": 0, "next_try_at": None, "error": ""}
     if plan.outgoing and not is_replaced:
-        return _failed(access, "the accounts that are to replace others do not work yet", False)
+        return _failed(access, said("the accounts that are to replace others do not work yet"), False)
     values = _applied(access, plan)
     if is_replaced and (plan.lingering or any(not rows[each.pk].serves_until for each in plan.outgoing)):
         values["is_dirty"] = True  # the next pass removes them from their panels
@@ -155,7 +156,7 @@ def _applied(access: Access, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _failed(access: Access, text: str, is_permanent: bool) -> dict[str, Any]:
+def _failed(access: Access, text: Sentence | str, is_permanent: bool) -> dict[str, Any]:
     attempts = access.attempts + 1
     seconds = PERMANENT_WAIT_SECONDS if is_permanent else min(2 ** min(attempts, 10), LONGEST_WAIT_SECONDS)
     return {
@@ -165,7 +166,7 @@ def _failed(access: Access, text: str, is_permanent: bool) -> dict[str, Any]:
     }
 
 
-def _problem(plan: Plan, results: list[Result], *, is_replaced: bool) -> tuple[str, bool] | None:
+def _problem(plan: Plan, results: list[Result], *, is_replaced: bool) -> tuple[Sentence | str, bool] | None:
     """Return why the access is not applied, and whether for good; None if it is.
 
     An account that cannot leave because its panel is away is no reason: the probe has it removed later. Nor
@@ -177,7 +178,8 @@ def _problem(plan: Plan, results: list[Result], *, is_replaced: bool) -> tuple[s
         if result.error is not None and not is_late_leaver and result.work.account.pk not in going:
             may_ask_another = not _has_served(result) and plan.access.attempts < FIRST_KEY_TRIES
             is_permanent = result.error.permanent and not may_ask_another
-            return f"{result.work.account.panel}: {result.error}", is_permanent
+            values = {"panel": result.work.account.panel.name, "why": result.error.sentence}
+            return Sentence("%(panel)s: %(why)s", values), is_permanent
     return (plan.trouble, False) if plan.trouble else None
 
 
@@ -205,7 +207,7 @@ def _settle_accounts(plan: Plan, results: list[Result]) -> dict[int, PanelAccoun
 
 def _settle(row: PanelAccount, result: Result, read: Access) -> None:
     """Put down how a call ended. `read` is the access as it was before the call."""
-    row.error = str(result.error) if result.error else ""
+    row.error = result.error.sentence if result.error else ""
     if result.observed is not None:
         # A full sync that looked meanwhile has counted the traffic already, and perhaps later.
         is_ours = row.observed_at == result.work.account.observed_at

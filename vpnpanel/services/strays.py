@@ -18,6 +18,7 @@ from core import clock, jobs
 from core.jobs import Step
 from core.models import Installation, Job
 from core.nudges import nudge
+from core.said import said
 from core.services import require_installation
 from vpnpanel.connections import driver_for
 from vpnpanel.drivers.base import Observed
@@ -181,7 +182,7 @@ def step(job: Job) -> Step:
     try:
         _delete(stray, job)
     except PanelError as failed:
-        undecided.update(error=str(failed))
+        undecided.update(error=failed.sentence)
         raise
     undecided.update(state=State.REMOVED, error="")
     return done
@@ -189,7 +190,7 @@ def step(job: Job) -> Step:
 
 def _delete(stray: StrayAccount, job: Job) -> None:
     if PanelAccount.objects.filter(panel=stray.panel, name=stray.name).exists():
-        raise PanelRefused("it is an account of ours by now")
+        raise PanelRefused(said("it is an account of ours by now"))
     driver = driver_for(stray.panel)
     try:
         with sole_writer(stray.panel) as writers, ThreadPoolExecutor(1, thread_name_prefix="strays") as pool:

@@ -17,6 +17,7 @@ from core import clock, jobs
 from core.jobs import Step
 from core.models import Installation, Job
 from core.retention import BATCH, delete_in_batches
+from core.said import said
 from core.services import require_installation
 from vpnpanel.connections import driver_for
 from vpnpanel.drivers.base import Observed, Page
@@ -76,14 +77,14 @@ def step(job: Job) -> Step:
     installation = require_installation()
     panel = Panel.objects.get(pk=int(job.subject))
     if panel.state == Panel.State.OFF:
-        raise PanelRefused("the panel is switched off")
+        raise PanelRefused(said("the panel is switched off"))
     tally = Tally(**job.cursor) if job.cursor else Tally(run=_begin_run(panel, job))
     run = SyncRun.objects.get(pk=tally.run)
     run.panel = panel
     try:
         total, is_last = _read_pages(run, installation, tally)
     except PanelError as failed:
-        _keep(tally, error=str(failed), finished_at=clock.now())
+        _keep(tally, error=failed.sentence, finished_at=clock.now())
         raise
     if is_last:
         _finish(run, tally)

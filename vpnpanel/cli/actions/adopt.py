@@ -42,7 +42,7 @@ def run(options: dict[str, Any], console: Console) -> Exit:
         console.say(f"{line['name']}: {line.get('why_not') or _becomes(line)}")
     if left_out := job.result.get("lines_left_out"):
         console.say(f"and {left_out} more.")
-    console.keep(panel=panel.name, is_dry_run=is_dry, error=job.error, **{**job.result, "lines": lines})
+    console.keep(panel=panel.name, is_dry_run=is_dry, error=str(job.error), **{**job.result, "lines": lines})
     if job.state != Job.State.DONE:
         console.complain(f"{panel.name}: {job.error}")
         return Exit.ATTENTION

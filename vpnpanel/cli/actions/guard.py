@@ -28,7 +28,7 @@ def run(options: dict[str, Any], console: Console) -> Exit:
         if outcome != "passed":
             code = Exit.ATTENTION
         results.append(
-            {"name": panel.name, "outcome": outcome, "error": job.error, "report": panel.guard_report}
+            {"name": panel.name, "outcome": outcome, "error": str(job.error), "report": panel.guard_report}
         )
     console.keep(panels=results)
     return code

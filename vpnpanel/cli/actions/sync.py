@@ -35,7 +35,7 @@ def run(options: dict[str, Any], console: Console) -> Exit:
         else:
             console.complain(f"{panel.name}: {job.error}")
             code = Exit.ATTENTION
-        results.append({"name": panel.name, "error": "" if is_done else job.error, **job.result})
+        results.append({"name": panel.name, "error": "" if is_done else str(job.error), **job.result})
     console.keep(panels=results)
     return code
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core import clock
+from core.said import said
 from vpnpanel.drivers.base import WHOLE, Credentials, Desired, Observed
 from vpnpanel.drivers.xui.inbounds import Client
 from vpnpanel.errors import PanelRefused
@@ -91,7 +92,7 @@ def terms(desired: Desired, used: int, limit: int | None = None) -> Client:
     """
     end = int(desired.until.timestamp()) * 1000
     if not 0 < end < LATEST_END_MS:
-        raise PanelRefused(f"the panel cannot hold an end at {desired.until:%Y-%m-%d}")
+        raise PanelRefused(said("the panel cannot hold an end at %(day)s", day=f"{desired.until:%Y-%m-%d}"))
     limit = desired.traffic_limit if limit is None else limit
     if not desired.is_enabled and used >= limit:
         limit = 0

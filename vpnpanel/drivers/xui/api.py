@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from core.errors import OutcomeUnknown, OutsideError, ServiceUnreachable
 from core.http import Answer, OutsideSession
+from core.said import Sentence, said
 from vpnpanel.drivers.base import PanelAddress
 from vpnpanel.drivers.xui.doors import Door, Entry, cookie_header, cookies_of, door_of
 from vpnpanel.drivers.xui.envelope import AnswerLost, AnswerOdd, RouteMissing, open_envelope
@@ -22,19 +23,18 @@ MAX_ANSWER_BYTES = 128 * 2**20
 # Forms of "not logged in", by version; 403 is a session whose token against forgery is not taken.
 SHUT = frozenset({301, 302, 303, 307, 308, 401, 404})
 
-REFUSED = (
+REFUSED = said(
     "the panel refuses our administrator's name or password; or it asks for a code too: then give the shop "
     "the secret of the second factor"
 )
-REFUSED_CODE = (
+REFUSED_CODE = said(
     "the panel refuses our administrator's name, password or code: if they are right, see to the clocks of "
     "both machines"
 )
-REFUSED_TOKEN = "the panel refuses our token"
-WRONG_PLACE = "is this address a 3x-ui panel's, with its base path?"
+REFUSED_TOKEN = said("the panel refuses our token")
 # A client's key, or the name of its subscription, stands behind these in a path: words of errors are shown.
 SECRET_IN_PATH = re.compile(r"(/(?:updateClient|delClient|subLinks)/)[^/?:\s]+")
-TOO_OLD = (
+TOO_OLD = said(
     "nothing here takes a token: is this the panel's address with its base path? "
     "A 3x-ui older than version 3 needs name and password"
 )
@@ -67,7 +67,7 @@ class XuiApi:
         try:
             return self.call("GET", path, params=query)
         except AnswerOdd as odd:
-            raise PanelDown(str(odd)) from odd
+            raise PanelDown(odd.sentence) from odd
 
     def post(self, path: str, **arguments: Any) -> Any:
         """POST and return what the envelope holds. Never repeated here but for a session that was over."""
@@ -88,10 +88,17 @@ class XuiApi:
                 answer = self._send(method, path, again, arguments)
         call = _without_secret(f"{method} {path.split('?')[0]}")
         if answer.status == 404:
-            or_token = " or does not take our token" if self.is_let_in_by_token else ""
-            raise RouteMissing(f"{call}: 404, the panel has no such route{or_token}")
+            if self.is_let_in_by_token:
+                text = said(
+                    "%(call)s: 404, the panel has no such route or does not take our token", call=call
+                )
+            else:
+                text = said("%(call)s: 404, the panel has no such route", call=call)
+            raise RouteMissing(text)
         if answer.status == 401:
-            raise PanelDown(REFUSED_TOKEN if self.is_let_in_by_token else f"{call}: 401 after the login")
+            raise PanelDown(
+                REFUSED_TOKEN if self.is_let_in_by_token else said("%(call)s: 401 after the login", call=call)
+            )
         return open_envelope(call, answer)
 
     def ask_for_csrf(self) -> tuple[str, dict[str, str]] | None:
@@ -100,7 +107,7 @@ class XuiApi:
         if answer.status == 429 or answer.status >= 500:
             raise PanelDown(f"GET csrf-token: {answer.status}")
         if answer.status == 403:
-            raise PanelRefused("GET csrf-token: 403, the panel refuses this host name")
+            raise PanelRefused(said("%(call)s: the panel refuses this host name", call="GET csrf-token: 403"))
         body = answer.body if isinstance(answer.body, dict) else {}
         token = body.get("obj")
         if answer.status != 200 or body.get("success") is not True or not isinstance(token, str):
@@ -149,7 +156,12 @@ class XuiApi:
         answer = self._repeatable("POST", "login", headers=headers, data=self._form())
         body = answer.body if isinstance(answer.body, dict) else {}
         if answer.status != 200 or not isinstance(body.get("success"), bool):
-            raise PanelDown(f"POST login: {answer.status}: {WRONG_PLACE}")
+            raise PanelDown(
+                said(
+                    "%(call)s: is this address a 3x-ui panel's, with its base path?",
+                    call=f"POST login: {answer.status}",
+                )
+            )
         if not body["success"]:
             self._door.refused_at = time.monotonic()
             raise PanelDown(self._refused, permanent=True)
@@ -157,7 +169,7 @@ class XuiApi:
         return Entry(headers | {"Cookie": cookie_header(cookies)})
 
     @property
-    def _refused(self) -> str:
+    def _refused(self) -> Sentence:
         return REFUSED_CODE if self._address.totp_secret else REFUSED
 
     def _form(self) -> dict[str, str]:
@@ -188,13 +200,13 @@ class XuiApi:
             route = f"/…/{_without_secret(path)}"  # the base path is a secret too
             return self._session.call(method, self._base + path, route=route, **arguments)
         except OutcomeUnknown as failed:
-            lost = AnswerLost(str(failed))
+            lost = AnswerLost(failed.sentence)
             lost.was_quick = time.monotonic() - began < STALE_CONNECTION_SECONDS
             raise lost from failed
         except ServiceUnreachable as failed:
-            raise PanelDown(str(failed)) from failed
+            raise PanelDown(failed.sentence) from failed
         except OutsideError as failed:
-            raise PanelRefused(str(failed), permanent=failed.permanent) from failed
+            raise PanelRefused(failed.sentence, permanent=failed.permanent) from failed
 
 
 def _without_secret(words: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from core.said import said
 from vpnpanel.drivers.base import Credentials, Desired, Observed, Outcome, PanelAddress, Wish
 from vpnpanel.drivers.xui.accounts import (
     COMPARED,
@@ -185,11 +186,8 @@ class ClientsDialect:
         if errand.unreadable or errand.is_refused:
             return errand.unreadable or errand.problem
         if errand.wish.desired is None:
-            if errand.record is None:
-                return None
-            return errand.trouble or AccountFailed(
-                f"account {name}: the panel still shows it after removing it"
-            )
+            still = said("account %(name)s: the panel still shows it after removing it", name=name)
+            return None if errand.record is None else errand.trouble or AccountFailed(still)
         if errand.record is None:
             return errand.trouble or AccountMissing(f"the panel has no client {name}")
         try:
@@ -197,7 +195,9 @@ class ClientsDialect:
                 return None
         except PanelRefused as refused:
             return refused
-        return errand.trouble or AccountFailed(f"account {name}: the panel does not show what was written")
+        return errand.trouble or AccountFailed(
+            said("account %(name)s: the panel does not show what was written", name=name)
+        )
 
     def accounts(self) -> list[Observed]:
         """Return every account of the panel, ours and others, oldest first."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
+from core.said import said
 from vpnpanel.drivers.base import (
     Desired,
     Figures,
@@ -129,7 +130,12 @@ class XuiDriver(PanelDriver, ListsInbounds, RotatesKeys, WorksInBatches):
         status = self._status()
         xray = _xray(status)
         if (state := str(xray.get("state") or "running")) != "running":
-            raise PanelDown(f"the panel's Xray does not run: {state} {xray.get('errorMsg') or ''}".rstrip())
+            raise PanelDown(
+                said(
+                    "the panel's Xray does not run: %(state)s",
+                    state=f"{state} {xray.get('errorMsg') or ''}".rstrip(),
+                )
+            )
         accounts, online = dialect.numbers()
         version = str(status.get("panelVersion") or "").removeprefix("v") or self._guess_version()
         return Figures(
@@ -155,7 +161,7 @@ class XuiDriver(PanelDriver, ListsInbounds, RotatesKeys, WorksInBatches):
         try:
             return self._api.post("server/status")
         except AccountFailed as failed:
-            raise PanelDown(str(failed)) from failed
+            raise PanelDown(failed.sentence) from failed
 
     def _guess_version(self) -> str:
         """Panels tell their version from 3.1.0 on; what others can do says about which one it is."""
@@ -192,7 +198,9 @@ class XuiDriver(PanelDriver, ListsInbounds, RotatesKeys, WorksInBatches):
 def _useless(desired: Desired | None, shown: Observed) -> PanelRefused | None:
     if desired is None or not desired.is_enabled or shown.links:
         return None
-    return PanelRefused(f"account {shown.name} got no usable link: check the panel's inbounds and its host")
+    return PanelRefused(
+        said("account %(name)s got no usable link: check the panel's inbounds and hosts", name=shown.name)
+    )
 
 
 def version_of(text: str) -> tuple[int, ...]:
@@ -208,5 +216,5 @@ def _xray(status: dict[str, Any]) -> dict[str, Any]:
 
 def _whole(status: Any) -> dict[str, Any]:
     if not isinstance(status, dict):
-        raise PanelDown("the panel does not say how it is; it may just be starting")
+        raise PanelDown(said("the panel does not say how it is; it may just be starting"))
     return status

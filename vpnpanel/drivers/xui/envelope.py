@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from core.http import Answer
+from core.said import said
 from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelRefused
 
 
@@ -73,9 +74,13 @@ def open_envelope(call: str, answer: Answer) -> Any:
         case status if status >= 500:
             raise AccountFailed(words)  # a crash over one request, and the panel goes on
         case status if status < 300:
-            raise AnswerOdd(f"{words}: is this address a 3x-ui panel's, with its base path?")
+            raise AnswerOdd(
+                said("%(call)s: is this address a 3x-ui panel's, with its base path?", call=words)
+            )
         case 403:
-            raise PanelRefused(f"{words}: the panel refuses this host name, or the token's scope")
+            raise PanelRefused(
+                said("%(call)s: the panel refuses this host name, or the token's scope", call=words)
+            )
     raise PanelRefused(words)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.said import said
 from vpnpanel.drivers.base import Credentials, Desired, Observed
 from vpnpanel.drivers.xui.accounts import (
     VISION,
@@ -56,7 +57,9 @@ class Family:
         """Raise PanelRefused if a client of this name has other keys than an account of ours would."""
         for member in self.members:
             if not _is_ours(member.inbound, member.client, desired):
-                raise PanelRefused(f"the panel has a client {member.client.get('email')} that is not ours")
+                raise PanelRefused(
+                    said("the panel has a client %(name)s that is not ours", name=member.client.get("email"))
+                )
 
 
 def email_on(name: str, inbound: Inbound) -> str:

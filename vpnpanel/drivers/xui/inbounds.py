@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.said import said
 from vpnpanel.errors import PanelDown, PanelRefused
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ def read_inbounds(answer: Any) -> list[Inbound]:
     if answer is None:
         return []
     if not isinstance(answer, list):
-        raise PanelDown("the panel's list of inbounds cannot be read")
+        raise PanelDown(said("the panel's list of inbounds cannot be read"))
     return [read_inbound(each) for each in answer]
 
 
@@ -110,7 +111,7 @@ def read_inbound(row: Any) -> Inbound:
             is_without_flow=bool(row.get("disableFlow")),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as wrong:
-        raise PanelDown("an inbound of the panel cannot be read") from wrong
+        raise PanelDown(said("an inbound of the panel cannot be read")) from wrong
 
 
 def to_sell(inbounds: Iterable[Inbound], chosen: Mapping[str, list[str]]) -> list[Inbound]:
@@ -126,9 +127,15 @@ def to_sell(inbounds: Iterable[Inbound], chosen: Mapping[str, list[str]]) -> lis
         sold = [each for each in fit if (each.protocol, each.tag) in named]
         if missing := sorted(named - {(each.protocol, each.tag) for each in sold}):
             protocol, tag = missing[0]
-            raise PanelRefused(f"the panel has no {protocol} inbound {tag!r}, or none that many can use")
+            raise PanelRefused(
+                said(
+                    "the panel has no %(protocol)s inbound '%(tag)s', or none that many can use",
+                    protocol=protocol,
+                    tag=tag,
+                )
+            )
     if not sold:
-        raise PanelRefused("the panel has no inbound to sell")
+        raise PanelRefused(said("the panel has no inbound to sell"))
     return sold
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from core.said import said
 from vpnpanel.drivers.base import Desired, Observed, Outcome, PanelAddress, Wish
 from vpnpanel.drivers.xui import families
 from vpnpanel.drivers.xui.accounts import COMPARED, VERIFIED, must_write
@@ -93,12 +94,14 @@ class LegacyDialect:
         except PanelRefused as refused:
             return refused
         if errand.wish.desired is None:
-            still = AccountFailed(f"account {name}: the panel still shows it after removing it")
+            still = AccountFailed(
+                said("account %(name)s: the panel still shows it after removing it", name=name)
+            )
             return (errand.trouble or still) if left else None
         if left:
             emails = ", ".join(str((change.new or {}).get("email")) for change in left)
             return errand.trouble or AccountFailed(
-                f"account {name}: the panel does not show what was written ({emails})"
+                said("account %(name)s: the panel does not show what was written", name=emails)
             )
         family = families.of_name(name, inbounds)
         if not family.members:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from core.said import said
 from vpnpanel.drivers.xui.api import XuiApi, segment
 from vpnpanel.drivers.xui.envelope import AnswerOdd, KeyUnknown, LastClient, RouteMissing
 from vpnpanel.drivers.xui.errands import Errand, keeps_us_waiting
@@ -146,5 +147,9 @@ def _address_of(inbound: Inbound, client: Client) -> str:
     key = inbound.key_of(client)
     if not key or "/" in key:
         email = client.get("email")
-        raise PanelRefused(f"client {email} has a key the panel cannot be told: give it one without a slash")
+        raise PanelRefused(
+            said(
+                "client %(name)s has a key the panel cannot be told: give it one without a slash", name=email
+            )
+        )
     return segment(key)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core.said import said
 from vpnpanel.drivers.base import Desired
 from vpnpanel.drivers.xui.accounts import Row, differences
 from vpnpanel.drivers.xui.inbounds import Client, Inbound
@@ -31,7 +32,7 @@ def read_record(shown: Any, row: Any) -> Record:
     """Return a record from an answer of the reading side. Raises PanelDown if it is none."""
     client = shown.get("client", shown) if isinstance(shown, dict) else None
     if not isinstance(client, dict) or not client.get("email"):
-        raise PanelDown("a client of the panel cannot be read")
+        raise PanelDown(said("a client of the panel cannot be read"))
     ids = shown.get("inboundIds")
     if ids is None:
         ids = client.get("inboundIds")
@@ -113,7 +114,7 @@ def require_ours(name: str, record: Record, desired: Desired) -> None:
         own = {"id": desired.credentials.uuid, "subId": desired.credentials.sub_id}
         is_ours = not differences(own, record.client)
     if not is_ours:
-        raise PanelRefused(f"the panel has a client {name} that is not ours")
+        raise PanelRefused(said("the panel has a client %(name)s that is not ours", name=name))
 
 
 def _number(row: Mapping[str, Any]) -> int:
