@@ -9,6 +9,7 @@ import pytest
 from tests.vpnpanel.drivers.conftest import UNTIL, WANTED, Case, closing, keys_of
 from vpnpanel.drivers.base import Credentials, Desired, Observed, Wish
 from vpnpanel.drivers.xui import known
+from vpnpanel.drivers.xui.naming import part_of
 from vpnpanel.errors import AccountMissing, PanelDown, PanelRefused
 
 GB = 2**30
@@ -70,7 +71,7 @@ class TestOutcomes:
     def test_each_ends_as_it_would_by_itself(self, case, driver):
         driver.carry_out(new("longer", "off", "gone", "keys", "off_again"))
         driver.put_account("off_again", stopped("off_again"))
-        taken = "taken" if is_new_dialect(case) else "taken-i1"
+        taken = "taken" if is_new_dialect(case) else part_of("taken", 1)
         stranger = case.world.make_user(taken, inbounds=[1])
         fresh = wanted("other_keys").credentials
         outcomes = driver.carry_out([
@@ -236,7 +237,7 @@ class TestTrouble:
         assert len(case.accounts()) == 11
 
     def test_one_that_the_panel_does_not_take_keeps_no_other_out(self, case, driver):
-        taken = "account_03" if is_new_dialect(case) else "account_03-i1"
+        taken = "account_03" if is_new_dialect(case) else part_of("account_03", 1)
         # Somebody's in another inbound: nobody sees that before the panel refuses the name.
         case.world.make_user(taken.upper(), inbounds=[3])
         outcomes = driver.carry_out(new(*names(6)))

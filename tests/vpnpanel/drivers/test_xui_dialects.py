@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.vpnpanel.drivers.conftest import KEYS, NAME, STOPPED, UNTIL, WANTED
+from tests.vpnpanel.drivers.conftest import KEYS, NAME, NEIGHBOUR, STOPPED, UNTIL, WANTED
 from tests.vpnpanel.drivers.xui import EVERY, GB, ours
 from vpnpanel.drivers.base import Credentials
 from vpnpanel.drivers.xui.accounts import Part, observe
@@ -32,6 +32,24 @@ class TestLegacy:
         legacy.world.lose(f"{NAME}-i2")
         assert not driver.get_account(NAME).is_whole
         assert driver.put_account(NAME, WANTED).is_whole and len(ours(legacy)) == 5
+
+    def test_somebody_else_s_client_called_like_a_part_of_a_taken_over_account_is_left_alone(self, legacy):
+        legacy.world.make_user("john", inbounds=[1])
+        legacy.world.make_user("john-i3", inbounds=[3])
+        theirs = legacy.world.users()["john-i3"]["client"]
+        driver = legacy.connect(inbounds={"vless": ["inbound-443"], "trojan": ["inbound-2083"]})
+        listed = sorted(each.name for page in driver.pages() for each in page.accounts)
+        assert listed == ["john", "john-i3", NEIGHBOUR]
+        assert driver.get_account("john").inbounds == {"vless": ["inbound-443"]}
+        assert driver.put_account("john", replace(WANTED, credentials=None)).is_whole
+        assert sorted(each.name for page in driver.pages() for each in page.accounts) == listed
+        assert len(driver.rotate_account("john", WANTED).links) == 2
+        driver.put_account("john", STOPPED)
+        driver.remove_account("john")
+        with pytest.raises(AccountMissing):
+            driver.get_account("john")
+        assert legacy.world.users()["john-i3"]["client"] == theirs
+        assert set(legacy.world.users()) == {"john-i3", NEIGHBOUR}
 
     def test_traffic_of_all_inbounds_is_one_account_s(self, legacy):
         driver = legacy.connect(inbounds={"vless": ["inbound-443", "inbound-8443"]})

@@ -27,11 +27,11 @@ from vpnpanel.drivers.xui.accounts import (
 from vpnpanel.drivers.xui.api import XuiApi, segment
 from vpnpanel.drivers.xui.envelope import AnswerLost, RouteMissing
 from vpnpanel.drivers.xui.errands import ROUNDS
-from vpnpanel.drivers.xui.families import email_on
 from vpnpanel.drivers.xui.inbounds import Client, Inbound, read_inbounds, to_sell
 from vpnpanel.drivers.xui.known import Known
 from vpnpanel.drivers.xui.learnt import learn
 from vpnpanel.drivers.xui.links import LinkWriter
+from vpnpanel.drivers.xui.naming import part_of
 from vpnpanel.drivers.xui.records import (
     Record,
     read_record,
@@ -132,7 +132,7 @@ class ClientsDialect:
             each for each in errands if each.record is None and not (each.unreadable or each.wish.is_new)
         ]
         inbounds = self._known.inbounds(self.inbounds) if missing else []
-        named = [(errand, email_on(errand.wish.name, each)) for errand in missing for each in inbounds]
+        named = [(errand, part_of(errand.wish.name, each.id)) for errand in missing for each in inbounds]
         parts = [(errand, RecordErrand(Wish(name, None, is_new=True))) for errand, name in named]
         self._look([part for _, part in parts])
         ours = [each for each in parts if each[1].record and is_part_of(each[0].wish.name, each[1].record)]

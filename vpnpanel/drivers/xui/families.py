@@ -1,6 +1,5 @@
 """The clients that make up one account on a legacy panel: one per inbound, told by name and subscription."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,9 +19,8 @@ from vpnpanel.drivers.xui.accounts import (
 )
 from vpnpanel.drivers.xui.inbounds import Client, Inbound
 from vpnpanel.drivers.xui.links import LinkWriter
+from vpnpanel.drivers.xui.naming import part_of, whole_of
 from vpnpanel.errors import PanelRefused
-
-_SUFFIX = re.compile(r"(.+)-i(\d+)$")
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,12 @@ class Family:
     def on(self, inbound_id: int) -> Member | None:
         return next((each for each in self.members if each.inbound.id == inbound_id), None)
 
+    @property
+    def subscription(self) -> Client:
+        """The name of its subscription, as far as it has one: its clients share it."""
+        names = [each.client["subId"] for each in self.members if each.client.get("subId")]
+        return {"subId": names[0]} if names else {}
+
     def require_ours(self, desired: Desired) -> None:
         """Raise PanelRefused if a client of this name has other keys than an account of ours would."""
         for member in self.members:
@@ -62,16 +66,11 @@ class Family:
                 )
 
 
-def email_on(name: str, inbound: Inbound) -> str:
-    """Return what the account's client on that inbound is called: a name is unique over all inbounds."""
-    return f"{name}-i{inbound.id}"
-
-
 def of_name(name: str, inbounds: list[Inbound]) -> Family:
     """Return the account's clients. One called like the account itself came with a customer we took over."""
     family = Family(name)
     for inbound in inbounds:
-        emails = {name.lower(), email_on(name, inbound).lower()}
+        emails = {name.lower(), part_of(name, inbound.id).lower()}
         rows = {_email(row): row for row in inbound.stats if _email(row) in emails}
         for client in inbound.clients:
             if _email(client) in emails:
@@ -115,9 +114,9 @@ def wanted_clients(family: Family, desired: Desired, sold: list[Inbound]) -> Ite
             # Everything the panel keeps of a client goes back with it: what is left out is lost.
             yield inbound, member, member.client | own
         elif desired.is_enabled:
-            some_keys = _keys(inbound, Credentials.fresh())
+            some_keys = _keys(inbound, Credentials.fresh()) | family.subscription
             flow = {"flow": VISION if inbound.carries_flow else ""}
-            yield inbound, None, fresh_client(email_on(family.name, inbound)) | some_keys | flow | own
+            yield inbound, None, fresh_client(part_of(family.name, inbound.id)) | some_keys | flow | own
     for member in others:
         yield member.inbound, member, {**member.client, "enable": False}
 
@@ -165,9 +164,8 @@ def _is_ours(inbound: Inbound, client: Client, desired: Desired) -> bool:
 
 def _name_and_owner(email: str, shown: Any, inbound: Inbound) -> tuple[str, str]:
     """Return the account's name and subscription; two of one name may be two accounts."""
-    match = _SUFFIX.match(email)
-    name = match[1] if match and int(match[2]) == inbound.id else email
-    return name, str(shown.get("subId") or "")
+    name, inbound_id = whole_of(email) or (email, inbound.id)
+    return name if inbound_id == inbound.id else email, str(shown.get("subId") or "")
 
 
 def _email(shown: Any) -> str:
