@@ -146,7 +146,7 @@ def _panels_losing() -> Concern:
 
 
 def _paused_moves() -> Concern:
-    troubled = Move.objects.filter(state=Move.State.PAUSED).exclude(why={})
+    troubled = Move.objects.filter(state__in=(Move.State.WAITING, Move.State.PAUSED)).exclude(why={})
     reasons = [move.trouble for move in troubled.order_by("-id").only("why")]
     return Concern(
         key="moves",
@@ -154,7 +154,7 @@ def _paused_moves() -> Concern:
         count=len(reasons),
         why=" · ".join(reasons) or _("None waits for you."),
         model=Move,
-        query="state__exact=paused",
+        query="state__in=waiting,paused",
         icon="moving",
     )
 

@@ -20,6 +20,7 @@ from vpnpanel.services import moves
 
 TONES = {
     "running": "info",
+    "waiting": "warning",
     "paused": "warning",
     "done": "success",
     "cancelled": "default",
@@ -126,7 +127,7 @@ MOVE_ACTS = (
         title=_("Pause"),
         permission="vpnpanel.change_panel",
         run=_steer(moves.pause, _("Nobody more begins; who is on the way arrives.")),
-        is_possible=lambda move: move.state == Move.State.RUNNING,
+        is_possible=lambda move: move.state in (Move.State.RUNNING, Move.State.WAITING),
         icon="pause",
         is_harmless=True,
     ),

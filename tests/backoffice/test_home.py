@@ -1,5 +1,6 @@
 """The home page: nothing to do, or what to do, at the same cost."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,13 +12,14 @@ from backoffice.takings import last_days
 from billing.models import Decision, JournalEntry, Notice, Refund
 from core import clock
 from core.models import Job, Lease
+from core.said import said
 from core.services import hold_lease, note_health
 from notifications.models import OutboxMessage
 from telegram_bot.models import Update
 from tests.backoffice.conftest import allow, live, order_of, shop_account
 from tests.factories import make_customer, make_subscription
 from tests.subscriptions.test_unconnected import bought
-from vpnpanel.models import Access, Panel
+from vpnpanel.models import Access, Move, Panel
 
 pytestmark = pytest.mark.django_db
 
@@ -37,6 +39,11 @@ def kill_update() -> None:
 
 def stop_schedule() -> None:
     PeriodicTask.objects.filter(name="panels: probe").update(last_run_at=clock.now() - timedelta(minutes=20))
+
+
+def stuck_move(state: str) -> None:
+    panel = Panel.objects.create(name="nl-1", base_url="http://127.0.0.1:9", state="draining")
+    Move.objects.create(source=panel, asked_by="olga", state=state, why=asdict(said("nobody could be moved")))
 
 
 EARLIER = clock.now() - timedelta(minutes=5)
@@ -65,6 +72,8 @@ def test_a_served_customer_is_no_trouble(client, staff, life):
             "lost_changes",
             lambda: Panel.objects.create(name="nl-1", base_url="http://127.0.0.1:9", lost_changes=3),
         ),
+        ("moves", lambda: stuck_move("waiting")),
+        ("moves", lambda: stuck_move("paused")),
         ("updates", kill_update),
         ("messages", lambda: live(state=OutboxMessage.State.FAILED)),
         ("schedules", stop_schedule),

@@ -153,22 +153,32 @@ def test_roll_back_ends_at_once_where_nobody_is_left_to_come_back(accesses, old,
     assert (move.state, move.returned) == ("rolled_back", 5) and len(queries) <= 15
 
 
-def test_target_that_dies_pauses_the_move_and_says_why(accesses, old, new, marzban, second_marzban):
+def test_target_that_dies_keeps_the_move_waiting_and_says_why(accesses, old, new, marzban, second_marzban):
     move = begin(old, new)
     moves._step(move.pk)
     reconciler.reconcile_due()
     second_marzban.outage(True)
     move = run(move)
-    assert move.state == "paused" and "de-1 does not answer" in move.trouble
+    assert move.state == "waiting" and "de-1 does not answer" in move.trouble
     with translation.override("ru"):
         assert "de-1 не отвечает" in move.trouble
     assert len(marzban.users()) == 3
     served = [access for access in accesses if account_of_serving(access)]
     assert len(served) == 5
+    MoveItem.objects.update(started_at=clock.now() - timedelta(minutes=6))  # that is not their fault
     second_marzban.outage(False)
     tasks.probe_panels()
-    assert moves.resume(move.pk, actor="olga")
-    assert run(move).moved == 5 and homes(accesses) == {"de-1"}
+    move = run(move)
+    assert (move.moved, move.failed, move.trouble) == (5, 0, "") and homes(accesses) == {"de-1"}
+
+
+def test_what_staff_paused_goes_on_when_they_say_so_alone(accesses, old, new):
+    move = begin(old, new)
+    Panel.objects.filter(pk=new.pk).update(is_up=False)
+    assert run(move).state == "waiting" and moves.pause(move.pk, actor="olga")
+    Panel.objects.filter(pk=new.pk).update(is_up=True)
+    assert (run(move).state, run(move).moved) == ("paused", 0)
+    assert moves.resume(move.pk, actor="olga") and run(move).moved == 5
 
 
 def account_of_serving(access: Access) -> PanelAccount | None:
@@ -258,9 +268,8 @@ def test_process_killed_anywhere_finishes_the_move(accesses, old, new, marzban, 
 def test_full_target_takes_what_it_can_and_the_move_waits(accesses, old, new):
     Panel.objects.filter(pk=new.pk).update(capacity=3)
     move = run(begin(old, new))
-    assert (move.state, move.moved, move.trouble) == ("paused", 3, "de-1 is full")
+    assert (move.state, move.moved, move.trouble) == ("waiting", 3, "de-1 is full")
     Panel.objects.filter(pk=new.pk).update(capacity=0)
-    moves.resume(move.pk, actor="olga")
     assert run(move).moved == 5
 
 

@@ -17,16 +17,20 @@ FROM, TO = pgettext_lazy("move", "from"), pgettext_lazy("move", "to")
 
 
 class Move(models.Model):
-    """Takes the customers of a panel to another one, a few at a time, and back again if staff say so."""
+    """Takes the customers of a panel to another one, a few at a time, and back again if staff say so.
+
+    One that waits goes on by itself once nothing stands in its way; one that is paused, when staff say so.
+    """
 
     class State(models.TextChoices):
         RUNNING = "running", _("Under way")
+        WAITING = "waiting", _("Waits")
         PAUSED = "paused", _("Paused")
         DONE = "done", _("Done")
         CANCELLED = "cancelled", _("Cancelled")
         ROLLED_BACK = "rolled_back", _("Rolled back")
 
-    OPEN = (State.RUNNING, State.PAUSED)
+    OPEN = (State.RUNNING, State.WAITING, State.PAUSED)
 
     source = models.ForeignKey(Panel, models.PROTECT, related_name="moves_away", verbose_name=FROM)
     target = models.ForeignKey(
@@ -59,7 +63,7 @@ class Move(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["source"],
-                condition=Q(state__in=["running", "paused"]),
+                condition=Q(state__in=["running", "waiting", "paused"]),
                 name="move_one_open_by_source",
             )
         ]

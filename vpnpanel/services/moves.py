@@ -69,9 +69,12 @@ def start_move(
 
 @transaction.atomic
 def pause(move_id: int, *, actor: str) -> bool:
-    """Begin with nobody more; who is under way arrives. Tell whether that changed anything."""
+    """Begin with nobody more; who is under way arrives. Tell whether that changed anything.
+
+    Only staff end it, see `resume`.
+    """
     move = _lock(move_id)
-    if move.state != State.RUNNING:
+    if move.state not in (State.RUNNING, State.WAITING):
         return False
     _set(move, state=State.PAUSED, why={})
     _note(move, "paused", actor)
@@ -84,8 +87,7 @@ def resume(move_id: int, *, actor: str) -> bool:
     move = _lock(move_id)
     if move.state != State.PAUSED:
         return False
-    move.items.filter(state__in=MoveItem.OPEN).update(started_at=clock.now())
-    _set(move, state=State.RUNNING, why={})
+    _go_on(move)
     _note(move, "resumed", actor)
     nudge(WORK)
     return True
@@ -129,7 +131,8 @@ def roll_back(move_id: int, *, actor: str) -> bool:
 def take_forward() -> int:
     """Take each move that runs one step forward; return how many customers are under way. Safe to repeat.
 
-    Of those that are paused only who arrives all the same is counted.
+    One with something in its way waits until that is over. Of those that are paused only who arrives all the
+    same is counted.
     """
     keys = list(Move.objects.filter(state__in=Move.OPEN).order_by("pk").values_list("pk", flat=True))
     if not keys:
@@ -147,12 +150,14 @@ def _step(move_id: int) -> int:
     move = _lock(move_id)
     if move.state == State.PAUSED:
         _count(move)
-    if move.state != State.RUNNING:
+    if move.state not in (State.RUNNING, State.WAITING):
         return 0
     if trouble := _trouble(move):
         _count(move)
-        _set(move, state=State.PAUSED, why=asdict(trouble))
+        _set(move, state=State.WAITING, why=asdict(trouble))
         return 0
+    if move.state == State.WAITING:
+        _go_on(move)
     given_up = _give_up(move)
     under_way = _under_way(move).count()
     if given_up and not under_way and given_up >= move.batch:
@@ -165,6 +170,12 @@ def _step(move_id: int) -> int:
         is_over = State.ROLLED_BACK if move.is_back else State.DONE
         _set(move, state=is_over, finished_at=clock.now())
     return under_way if move.state == State.RUNNING else 0
+
+
+def _go_on(move: Move) -> None:
+    """Let the move run again; who is under way has as long as if they had just begun."""
+    _under_way(move).update(started_at=clock.now())
+    _set(move, state=State.RUNNING, why={})
 
 
 def _trouble(move: Move) -> Sentence | None:
