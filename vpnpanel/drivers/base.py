@@ -198,7 +198,8 @@ class PanelDriver(ABC):
 
         Safe to repeat, also after a lost answer. Returns what the panel shows afterwards, with links.
         `is_new` says that nobody was given this account's keys yet, so that what a failed create left
-        behind may be thrown away. An account that should be off is never created: AccountMissing.
+        behind may be thrown away. An account that should be off is never created: AccountMissing. One that
+        cannot stand where it is sold gets its terms all the same, and PanelRefused is raised then.
         """
 
     @abstractmethod

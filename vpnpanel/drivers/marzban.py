@@ -194,7 +194,14 @@ class MarzbanDriver(PanelDriver, ListsInbounds, RotatesKeys, Advises):
             terms["proxies"] = proxies
         if desired.is_enabled:  # a mistyped inbound must not keep anybody from being cut off
             terms["inbounds"] = self._inbounds_to_sell()
-        user = self._api.call("PUT", f"/api/user/{name}", json=terms)
+        try:
+            user = self._api.call("PUT", f"/api/user/{name}", json=terms)
+        except PanelRefused:
+            if terms.pop(
+                "inbounds", None
+            ):  # what was paid for arrives all the same, where the account stands
+                self._api.call("PUT", f"/api/user/{name}", json=terms)
+            raise
         told = None
         if proxies is None and desired.is_enabled and desired.credentials:
             told = self._tell_keys(name, desired, desired.credentials, user)

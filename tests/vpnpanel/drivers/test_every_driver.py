@@ -18,7 +18,7 @@ from tests.vpnpanel.drivers.conftest import (
     with_keys_only,
 )
 from vpnpanel.drivers.base import Credentials, ListsInbounds, PanelDriver, RotatesKeys
-from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelError
+from vpnpanel.errors import AccountFailed, AccountMissing, PanelDown, PanelError, PanelRefused
 from vpnservice.logs import redact
 
 FRESH = Credentials("9d1a77c2-30be-4e0c-b1f4-6c02f5a8e3d1", "another-password", "h4t9w2c7p5z1r8y3")
@@ -48,6 +48,15 @@ class TestPut:
         longer = replace(WANTED, until=UNTIL + timedelta(days=30), traffic_limit=0)
         shown = driver.put_account(NAME, longer)
         assert (shown.until, shown.traffic_limit) == (UNTIL + timedelta(days=30), 0)
+
+    def test_new_terms_arrive_though_an_inbound_to_sell_is_missing(self, case, driver):
+        first = driver.put_account(NAME, WANTED, is_new=True)
+        longer = replace(WANTED, until=UNTIL + timedelta(days=30), traffic_limit=0)
+        with pytest.raises(PanelRefused, match="NOPE"):
+            case.connect(inbounds={"vless": ["NOPE"]}).put_account(NAME, longer)
+        shown = driver.get_account(NAME)
+        assert (shown.until, shown.traffic_limit) == (longer.until, 0)
+        assert keys_of(shown.links) == keys_of(first.links) and case.accounts() == {NAME: True}
 
     def test_stopped_account_cannot_connect_until_it_is_wanted_again(self, case, driver):
         first = driver.put_account(NAME, WANTED, is_new=True)

@@ -27,8 +27,8 @@ from vpnpanel.drivers.xui.accounts import (
 from vpnpanel.drivers.xui.api import XuiApi, segment
 from vpnpanel.drivers.xui.envelope import AnswerLost, RouteMissing
 from vpnpanel.drivers.xui.errands import ROUNDS
-from vpnpanel.drivers.xui.inbounds import Client, Inbound, read_inbounds, to_sell
-from vpnpanel.drivers.xui.known import Known
+from vpnpanel.drivers.xui.inbounds import Client, Inbound, read_inbounds
+from vpnpanel.drivers.xui.known import Known, Sold
 from vpnpanel.drivers.xui.learnt import learn
 from vpnpanel.drivers.xui.links import LinkWriter
 from vpnpanel.drivers.xui.naming import part_of
@@ -61,9 +61,6 @@ DROPS_FLOW = (3, 2, 8)
 CLIENTS_PER_CALL = 200
 # A record, and its traffic row.
 CALLS_PER_LOOK = 2
-
-# Where accounts are to stand that are on (True) or off, or why that cannot be.
-Sold = dict[bool, list[Inbound] | PanelRefused]
 
 
 class ClientsDialect:
@@ -161,7 +158,7 @@ class ClientsDialect:
 
     def _plan(self, errands: list[RecordErrand]) -> None:
         """Put down at each errand what is to be written now. Raises as `_look`."""
-        sold = self._sold_for(errands)
+        sold = self._sold(errands)
         for errand in errands:
             try:
                 errand.calls = [] if errand.is_over else self._calls(errand, sold, COMPARED)
@@ -170,7 +167,7 @@ class ClientsDialect:
 
     def _judge(self, errands: list[RecordErrand]) -> list[Outcome]:
         """Return how each ended, by what the panel shows now."""
-        sold = self._sold_for(errands)
+        sold = self._sold(errands)
         wrong = {errand.wish.name: self._wrong(errand, sold) for errand in errands}
         there = {
             errand.wish.name: errand.record
@@ -190,6 +187,8 @@ class ClientsDialect:
             return None if errand.record is None else errand.trouble or AccountFailed(still)
         if errand.record is None:
             return errand.trouble or AccountMissing(f"the panel has no client {name}")
+        if errand.wish.desired.is_enabled and isinstance(sold, PanelRefused):
+            return errand.trouble or sold
         try:
             if not self._calls(errand, sold, VERIFIED):
                 return None
@@ -234,23 +233,11 @@ class ClientsDialect:
             row = None
         return read_record(shown, row)
 
-    def _sold_for(self, errands: Iterable[RecordErrand]) -> Sold:
-        """Return where to have accounts that are on, and such as are off; or why there is no such place."""
-        wished = [errand.wish.desired for errand in errands if not errand.is_refused]
-        return {is_on: self._sold(is_on) for is_on in {each.is_enabled for each in wished if each}}
-
-    def _sold(self, is_enabled: bool) -> list[Inbound] | PanelRefused:
-        chosen = self._address.inbounds
-        try:
-            return to_sell(self._known.inbounds(self.inbounds), chosen)
-        except PanelRefused:
-            if not is_enabled:
-                return []  # a mistyped inbound must not keep anybody from being cut off
-        self._known.forget_inbounds()
-        try:
-            return to_sell(self._known.inbounds(self.inbounds), chosen)
-        except PanelRefused as refused:
-            return refused
+    def _sold(self, errands: Iterable[RecordErrand]) -> Sold:
+        """Return where to have accounts. Nothing is read where none is wished for."""
+        if not any(errand.wish.desired for errand in errands if not errand.is_refused):
+            return []
+        return self._known.sold(self.inbounds)
 
     def _calls(self, errand: RecordErrand, sold: Sold, names: Iterable[str]) -> list[Call]:
         """Return what to write so that the record is as wished and stands where it should.
@@ -260,15 +247,17 @@ class ClientsDialect:
         desired, record = errand.wish.desired, errand.record
         if desired is None:
             return removal_of(record)
-        inbounds = sold[desired.is_enabled]
-        if isinstance(inbounds, PanelRefused):
-            raise inbounds
         if record is None:
-            may_make = desired.is_enabled and errand.may_make
-            return [self._creation(errand.wish.name, desired, inbounds)] if may_make else []
+            if not (desired.is_enabled and errand.may_make):
+                return []
+            if isinstance(sold, PanelRefused):
+                raise sold
+            return [self._creation(errand.wish.name, desired, sold)]
         if errand.wish.is_new and not errand.wish.rotates:
             require_ours(errand.wish.name, record, desired)
-        return [*_changes(record, desired, inbounds, names), *self._moves(record, desired, inbounds)]
+        if isinstance(sold, PanelRefused):  # what was paid for arrives all the same, where the record stands
+            return list(_changes(record, desired, [], names))
+        return [*_changes(record, desired, sold, names), *self._moves(record, desired, sold)]
 
     def _creation(self, name: str, desired: Desired, sold: list[Inbound]) -> Call:
         """Always with keys of our own: the panel does not tell which it would make."""

@@ -17,6 +17,9 @@ COUNT_SECONDS = 300
 # A list that did not come in time may be too long, or the panel was about to go away.
 LOST_LIST_SECONDS = 900
 
+# Where accounts are to stand, or why that cannot be.
+Sold = list[Inbound] | PanelRefused
+
 
 @dataclass
 class Known:
@@ -51,6 +54,17 @@ class Known:
         if self._inbounds_at is None or time.monotonic() - self._inbounds_at > INBOUNDS_SECONDS:
             read()
         return self._inbounds
+
+    def sold(self, read: Callable[[], Any]) -> Sold:
+        """Return the inbounds to sell, or why there are none; they are read anew before that is said."""
+        try:
+            return to_sell(self.inbounds(read), self.chosen)
+        except PanelRefused:
+            self.forget_inbounds()
+        try:
+            return to_sell(self.inbounds(read), self.chosen)
+        except PanelRefused as refused:
+            return refused
 
     def forget_inbounds(self) -> None:
         self._inbounds_at = None

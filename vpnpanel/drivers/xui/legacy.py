@@ -91,13 +91,15 @@ class LegacyDialect:
             return errand.problem
         try:
             left = self._changes(errand, inbounds, VERIFIED)
-        except PanelRefused as refused:
-            return refused
+        except PanelRefused as unfit:
+            return unfit
         if errand.wish.desired is None:
             still = AccountFailed(
                 said("account %(name)s: the panel still shows it after removing it", name=name)
             )
             return (errand.trouble or still) if left else None
+        if errand.wish.desired.is_enabled and (refused := self._refusal(inbounds)):
+            return errand.trouble or refused
         if left:
             emails = ", ".join(str((change.new or {}).get("email")) for change in left)
             return errand.trouble or AccountFailed(
@@ -144,20 +146,33 @@ class LegacyDialect:
             return []
         if wish.is_new and not wish.rotates:
             family.require_ours(wish.desired)
-        wanted = families.wanted_clients(family, wish.desired, self._sold(inbounds, wish.desired))
+        sold = self._sold(inbounds, wish.desired, family)
+        wanted = families.wanted_clients(family, wish.desired, sold)
         return [
             Change(inbound, member.client if member else None, new)
             for inbound, member, new in wanted
             if member is None or must_write(new, member.client, member.row, names)
         ]
 
-    def _sold(self, inbounds: list[Inbound], desired: Desired) -> list[Inbound]:
-        try:
+    def _sold(self, inbounds: list[Inbound], desired: Desired, family: Family) -> list[Inbound]:
+        """Return where to have the account. A mistyped inbound must not keep anybody from being cut off, nor
+        from what was paid for where they stand."""
+        refused = self._refusal(inbounds)
+        if refused is None:
             return to_sell(inbounds, self._address.inbounds)
-        except PanelRefused:
-            if desired.is_enabled:
-                raise
-            return []  # a mistyped inbound must not keep anybody from being cut off
+        if not desired.is_enabled:
+            return []
+        if not family.members:
+            raise refused
+        return [each.inbound for each in family.members if each.client.get("enable")]
+
+    def _refusal(self, inbounds: list[Inbound]) -> PanelRefused | None:
+        """Return why accounts cannot stand where they should; None if they can."""
+        try:
+            to_sell(inbounds, self._address.inbounds)
+        except PanelRefused as refused:
+            return refused
+        return None
 
     def _read_back(self, errands: list[FamilyErrand], inbounds: list[Inbound]) -> list[Inbound]:
         changes = [change for errand in errands for change in errand.changes]
