@@ -9,6 +9,7 @@ import pytest
 from tests.vpnpanel.drivers.conftest import UNTIL, WANTED, Case, closing, keys_of
 from vpnpanel.drivers.base import Credentials, Desired, Observed, Wish
 from vpnpanel.drivers.xui import known
+from vpnpanel.drivers.xui.envelope import AnswerLost
 from vpnpanel.drivers.xui.naming import part_of
 from vpnpanel.errors import AccountMissing, PanelDown, PanelRefused
 
@@ -19,6 +20,11 @@ LATER = UNTIL + timedelta(days=30)
 @pytest.fixture(params=["legacy", "clients"])
 def case(request):
     yield from closing(request.getfixturevalue(f"xui_{request.param}_case"))
+
+
+@pytest.fixture
+def legacy(xui_legacy_case):
+    yield from closing(xui_legacy_case)
 
 
 @pytest.fixture
@@ -251,6 +257,16 @@ class TestTrouble:
         assert [isinstance(each, Observed) for each in outcomes] == [n != 2 for n in range(6)]
         assert isinstance(outcomes[2], PanelDown)
         assert clients.calls("POST */update/account_02") == 1
+
+    def test_nothing_is_written_beside_a_write_that_hangs_where_one_would_be_lost(self, legacy):
+        ready(legacy).carry_out(new("old"))
+        driver = legacy.connect(read_seconds=1.1)
+        legacy.world.set(write_ms=1800)
+        threading.Timer(0.6, legacy.world.set, kwargs={"write_ms": 0}).start()
+        outcomes = driver.carry_out([*new("one", "two"), Wish("old", wanted("old", until=LATER))])
+        shown = {each: legacy.connect().get_account(each).until for each in ("one", "two", "old")}
+        assert shown == {"one": UNTIL, "two": UNTIL, "old": UNTIL}
+        assert [type(outcome) for outcome in outcomes] == [Observed, Observed, AnswerLost]
 
     def test_list_that_takes_too_long_is_not_asked_for_again_for_a_while(self, clients, monkeypatch):
         ready(clients)

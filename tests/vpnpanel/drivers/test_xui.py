@@ -42,11 +42,12 @@ class TestBothDialects:
                 "status": 200,
                 "body": {"success": False, "msg": f"subId in use: {KEYS.sub_id}"},
             },
-            {"kind": "hang", "seconds": 3},
+            {"kind": "hang", "seconds": 1.5},
         ],
     )
-    def test_no_error_tells_a_key(self, case, driver, fault):
+    def test_no_error_tells_a_key(self, case, fault):
         """Staff read them in the admin and in their chats."""
+        driver = case.connect(read_seconds=1.2)
         driver.put_account(NAME, WANTED, is_new=True)
         case.world.fail(case.change, **fault)
         with pytest.raises(PanelError) as failed:

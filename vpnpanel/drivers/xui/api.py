@@ -48,6 +48,7 @@ class XuiApi:
         self._base = address.base_url.rstrip("/") + "/"
         self._door: Door = door_of(address)
         self.calls = 0
+        self.read_seconds = read_seconds
         self._session = OutsideSession(
             read_seconds=read_seconds, verify=address.verify_tls, max_bytes=MAX_ANSWER_BYTES
         )

@@ -5,6 +5,7 @@ and all of them the same subscription id. The panel reads and writes an inbound'
 change, so of two at once one is lost: there may be one writer at a time, and each write is read back.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -15,7 +16,7 @@ from vpnpanel.drivers.base import Desired, Observed, Outcome, PanelAddress, Wish
 from vpnpanel.drivers.xui import families
 from vpnpanel.drivers.xui.accounts import COMPARED, VERIFIED, must_write
 from vpnpanel.drivers.xui.api import XuiApi
-from vpnpanel.drivers.xui.envelope import RouteMissing
+from vpnpanel.drivers.xui.envelope import AnswerLost, RouteMissing
 from vpnpanel.drivers.xui.errands import ROUNDS
 from vpnpanel.drivers.xui.families import Family, Member
 from vpnpanel.drivers.xui.inbounds import Inbound, read_inbound, read_inbounds, to_sell
@@ -74,7 +75,21 @@ class LegacyDialect:
             self._writer.make(errands, together=number == 0)
             if not all(errand.is_refused for errand in errands if errand.changes):
                 inbounds = self._read_back(errands, inbounds)
+            if self._is_under_way(errands, inbounds):
+                time.sleep(self._api.read_seconds)
+                inbounds = self._read()
+                break
         return [self._judge(errand, inbounds) for errand in errands]
+
+    def _is_under_way(self, errands: list[FamilyErrand], inbounds: list[Inbound]) -> bool:
+        """Tell whether the panel may yet be at a write whose answer we did not wait for.
+
+        Whatever is written beside it would be lost when it ends, though it was seen on the panel before.
+        """
+        lost = [
+            each for each in errands if isinstance(each.problem, AnswerLost) and not each.problem.was_quick
+        ]
+        return any(isinstance(self._judge(errand, inbounds), PanelError) for errand in lost)
 
     def _plan(self, errands: list[FamilyErrand], inbounds: list[Inbound]) -> None:
         """Put down at each errand what is to be written now."""
