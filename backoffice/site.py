@@ -1,7 +1,10 @@
 """The admin site of the shop."""
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
@@ -16,3 +19,7 @@ class BackofficeSite(UnfoldAdminSite):
     index_title = _("Home")
     index_template = "backoffice/home.html"
     enable_nav_sidebar = True
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
+        """List what can be opened, once somebody asks: each page is given the list, few pages show it."""
+        return SimpleLazyObject(partial(super().get_app_list, request, app_label))

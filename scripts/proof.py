@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
-from scripts.check import ONCE
+from scripts.check import PYTEST as TESTS
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "docs" / "proof"
@@ -60,12 +60,12 @@ RUNS: tuple[tuple[str, list[str], list[str]], ...] = (
 )
 
 
-# What `make test` leaves to PostgreSQL alone.
-LEFT_OUT = [sys.executable, "-m", "pytest", "-q", "-n", "3", "--dist", "loadfile", "-m", "not proof", *ONCE]
+# What `make test` leaves to PostgreSQL alone is in it.
+ON_SQLITE_TOO = [*TESTS, "--only-with-servers"]
 
 
 def main() -> int:
-    failed = subprocess.run(LEFT_OUT, cwd=ROOT).returncode != 0
+    failed = subprocess.run(ON_SQLITE_TOO, cwd=ROOT).returncode != 0
     for database, prefix, chosen in RUNS:
         with tempfile.TemporaryDirectory() as folder:
             results = Path(folder) / "results.xml"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from celery import current_app
-from django.test import TransactionTestCase
+from django.test import TestCase, TransactionTestCase
 
 from core.services import claim_installation
 from sandbox.server import SandboxThread
@@ -45,15 +45,24 @@ def pytest_collection() -> Generator[None, object, object]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--only-with-servers", action="store_true", help="leave out what needs no database")
+    parser.addoption("--without-rolled-back", action="store_true", help="leave out what commits nothing")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the files that last longest, so that no process is left alone with one at the end."""
     items.sort(key=lambda item: not LONG.intersection(item.path.parts))
     if config.getoption("--only-with-servers"):
-        left_out = [item for item in items if not meets_servers(item)]
-        items[:] = [item for item in items if meets_servers(item)]
-        config.hook.pytest_deselected(items=left_out)
+        leave_out(config, items, lambda item: not meets_servers(item))
+    if config.getoption("--without-rolled-back"):
+        leave_out(config, items, lambda item: meets_servers(item) and not commits(item))
+
+
+def leave_out(
+    config: pytest.Config, items: list[pytest.Item], is_left: Callable[[pytest.Item], bool]
+) -> None:
+    left_out = [item for item in items if is_left(item)]
+    items[:] = [item for item in items if not is_left(item)]
+    config.hook.pytest_deselected(items=left_out)
 
 
 def meets_servers(item: pytest.Item) -> bool:
@@ -66,6 +75,20 @@ def meets_servers(item: pytest.Item) -> bool:
         bool({"db", "transactional_db"} & {*fixtures})
         or item.get_closest_marker("django_db") is not None
         or (isinstance(test_case, type) and issubclass(test_case, TransactionTestCase))
+    )
+
+
+def commits(item: pytest.Item) -> bool:
+    """Tell whether a test commits, so that locks matter, which are another thing on each database."""
+    test_case, marker = getattr(item, "cls", None), item.get_closest_marker("django_db")
+    return (
+        "transactional_db" in getattr(item, "fixturenames", ())
+        or (marker is not None and marker.kwargs.get("transaction", False))
+        or (
+            isinstance(test_case, type)
+            and issubclass(test_case, TransactionTestCase)
+            and not issubclass(test_case, TestCase)
+        )
     )
 
 

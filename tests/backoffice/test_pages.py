@@ -61,20 +61,19 @@ def test_customers_cannot_sign_in(client, life):
     assert client.get("/admin/").status_code == 302
 
 
-@pytest.mark.parametrize("query", ["q={number}", "q=anna", "q=%00", "p=9", "all="])
+@pytest.mark.parametrize("query", ["q={number}", "q=%00", "p=9&all="])
 def test_search_and_pages_of_lists_do_not_break(client, staff, life, query):
     found = answers(client, "changelist", "?" + query.format(number=life.customer.telegram_id))
     assert set(found.values()) <= {200, 302}, found
 
 
 def list_costs(client, queries) -> dict[str, int]:
-    """Return the number of queries of each list, asked twice so that nothing is remembered from before.
+    """Return the number of queries of each list. Have all been opened before, so that none has to learn.
 
-    But for the side bar's figures: kept for some seconds, they would run out at a list of chance.
+    The side bar's figures are always asked for: kept for some seconds, they would run out at a list of chance.
     """
     costs = {}
     for model in MODELS:
-        client.get(address(model, "changelist"))
         cache.clear()
         with queries() as seen:
             client.get(address(model, "changelist"))
@@ -91,6 +90,7 @@ def grow(number: int, inviter: User) -> None:
 def test_lists_cost_the_same_with_10_and_20_rows(client, staff, queries):
     inviter = live().customer
     grow(9, inviter)
+    answers(client, "changelist")
     few = list_costs(client, queries)
     grow(10, inviter)
     assert list_costs(client, queries) == few
