@@ -70,7 +70,7 @@ def test_search_and_pages_of_lists_do_not_break(client, staff, life, query):
 def list_costs(client, queries) -> dict[str, int]:
     """Return the number of queries of each list. Have all been opened before, so that none has to learn.
 
-    The side bar's figures are always asked for: kept for some seconds, they would run out at a list of chance.
+    The side bar's figures are asked for each time: kept for some seconds, they run out at a list of chance.
     """
     costs = {}
     for model in MODELS:
