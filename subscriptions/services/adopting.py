@@ -100,7 +100,8 @@ def _plan(code: str) -> Plan:
 
 def telegram_id_of(candidate: panels.Candidate, match: re.Pattern[str] | None) -> int | None:
     """Return the Telegram id an account names. Raises TwoTelegramIds if it names two."""
-    found = {candidate.telegram_id} if candidate.telegram_id else set()
+    own = _id_in(str(candidate.telegram_id or ""))  # staff of the panel may have put a group's there
+    found = {own} if own else set()
     for pattern, text, whole in _places(candidate, match):
         hit = pattern.fullmatch(text) if whole else pattern.search(text)
         if hit and (number := _id_in(hit[1])):

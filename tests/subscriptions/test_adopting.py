@@ -153,6 +153,12 @@ def test_number_that_is_no_telegram_id_is_not_taken_for_one(number):
     assert adopting.telegram_id_of(candidate, re.compile(r"(\d+)")) is None
 
 
+@pytest.mark.parametrize("number", [-1_001_234_567_890, 2**60, 2**70])  # a group's, and what nobody can be
+def test_panel_s_own_field_with_no_telegram_id_in_it_says_nothing(number):
+    candidate = SimpleNamespace(telegram_id=number, note="tg 700000123", name="anna")
+    assert adopting.telegram_id_of(candidate, None) == 700000123
+
+
 def test_pattern_that_finds_a_long_number_fails_no_adoption(panel, make):
     make({"username": "anna", "note": "paid by card 99999999999999999999"})
     assert fates(adopt(panel, match=r"(\d+)")) == {"anna": "a customer without Telegram"}
