@@ -3,8 +3,8 @@
 from datetime import date
 
 from django.db import transaction
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Case, F, OuterRef, QuerySet, Subquery, Sum, When
+from django.db.models.functions import Coalesce, Least
 
 from accounts import services as accounts
 from accounts.models import User
@@ -108,9 +108,11 @@ def _near_limit() -> "QuerySet[Subscription]":
         access__traffic_limit__gt=0,
         told_percent__lt=ALL,
     )
-    is_all = Q(used__gte=F("access__traffic_limit"))
-    is_nearly = Q(told_percent__lt=NEARLY, fifths__gte=4 * F("access__traffic_limit"))
-    return limited.annotate(used=used, fifths=5 * F("used") - F("allowance_from")).filter(is_all | is_nearly)
+    # In fifths of a byte. The sum over the accounts stands there once, as the database works it out as often.
+    everything = 5 * F("access__traffic_limit")
+    nearly = Least(everything, 4 * F("access__traffic_limit") + F("allowance_from"))
+    bound = Case(When(told_percent__lt=NEARLY, then=nearly), default=everything)
+    return limited.annotate(fifths=5 * used).filter(fifths__gte=bound)
 
 
 @transaction.atomic

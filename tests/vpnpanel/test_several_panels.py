@@ -293,6 +293,19 @@ def test_panel_taken_out_of_a_group_is_left_once_another_can_take_its_customers(
     assert live_on(access) == {"de-1"}
 
 
+@pytest.mark.skipif(connections["default"].vendor != "postgresql", reason="SQLite plans without the values")
+def test_search_for_missing_places_reads_nobody_who_is_to_have_one_panel_anywhere(panel, second_panel):
+    """It is done each minute, however many customers there are."""
+    with CaptureQueriesContext(connections["default"]) as queries, connections["default"].cursor() as cursor:
+        tasks.place_missing()
+        cursor.execute("SET LOCAL enable_seqscan = off")  # of so few rows it would read them all
+        searches = [each["sql"] for each in queries if '"vpnpanel_access"."id" AS' in each["sql"]]
+        for search in searches:
+            cursor.execute(f"EXPLAIN {search}")
+            assert "access_picky" in str(cursor.fetchall())
+    assert len(searches) == 2
+
+
 def test_search_for_missing_places_costs_the_same_for_many_customers(panel, second_panel):
     costs = []
     for count in (3, 9):

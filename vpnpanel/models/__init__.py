@@ -1,6 +1,6 @@
 """Where access lives: panels, what we want on them, what we saw there."""
 
-from vpnpanel.models.accesses import LATE_AFTER, NAME_LENGTH, NO_ROOM, Access, PanelAccount
+from vpnpanel.models.accesses import LATE_AFTER, NAME_LENGTH, NO_ROOM, PICKY, Access, PanelAccount
 from vpnpanel.models.moves import MOST_IN_FLIGHT, Move, MoveItem
 from vpnpanel.models.outages import LONGEST_GRACE_HOURS, Outage, PanelRules
 from vpnpanel.models.panels import (
@@ -32,6 +32,7 @@ __all__ = [
     "PanelGroup",
     "StrayAccount",
     "SyncFinding",
+    "PICKY",
     "PanelRules",
     "SyncRun",
     "normal_address",
