@@ -63,10 +63,12 @@ def _count(account: PanelAccount, observed: Observed) -> None:
     """Add to the sum what each counter grew by.
 
     What a counter showed is kept while it is not shown, and when its part is gone: either may come back, and
-    would count twice. An account that was of one part so far is compared as a whole once more.
+    would count twice. An account that was of one part so far is compared as a whole once more, and so is one
+    that is of one part now.
     """
     shown = {part: size for part, size in observed.counters.items() if size is not None}
-    known = account.counters or {WHOLE: account.counter}
+    whole = {WHOLE: account.counter}
+    known = whole if WHOLE in observed.counters else account.counters or whole
     compared = shown
     if WHOLE in known and WHOLE not in observed.counters:
         if len(shown) < len(observed.counters):

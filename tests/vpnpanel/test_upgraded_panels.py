@@ -1,12 +1,14 @@
 """A 3x-ui panel upgraded in place to where clients are records: customers notice nothing."""
 
 import pytest
+from django.db import transaction
 
-from tests.factories import make_xui_panel
+from tests.factories import make_customer, make_xui_panel
 from tests.vpnpanel.syncing import run_sync
 from tests.vpnpanel.wanted import account_of, change, want_access
 from vpnpanel import reconciler, tasks
 from vpnpanel.models import Access, StrayAccount
+from vpnpanel.services import adopting
 
 GB = 2**30
 BOTH = {"vless": ["inbound-443", "inbound-8443"]}
@@ -67,3 +69,24 @@ def test_full_sync_after_an_upgrade_counts_on_and_mends_without_quarantine(acces
     reconciler.reconcile_due()
     assert run_sync().drifted == 0 and list(ours(xui_legacy, access)) == [account_of(access).name]
     assert not StrayAccount.objects.filter(name__contains="-i1").exists()
+
+
+def test_traffic_of_an_account_that_was_taken_over_is_not_counted_again_after_an_upgrade(
+    installation, xui_legacy
+):
+    panel = make_xui_panel(xui_legacy)
+    xui_legacy.make_user("anna", inbounds=[1], expiryTime=1_900_000_000_000, totalGB=50 * GB)
+    xui_legacy.traffic("anna", GB)
+    (piece,) = adopting.read(panel, installation, 0, adopting.Wanted())
+    with transaction.atomic():
+        access = adopting.take_over(
+            piece.candidates[0], make_customer(), devices=0, groups=panel.groups.all(), panel_count=1,
+            enforces_devices=False, actor="olga",
+        )  # fmt: skip
+    run_sync()
+    xui_legacy.set_version("3.5.0")
+    tasks.probe_panels()
+    xui_legacy.traffic("anna", GB)
+    for _ in range(2):
+        run_sync()
+        assert account_of(access).used_bytes == 2 * GB

@@ -49,10 +49,18 @@ class TestDialect:
         assert calls(legacy)[:3] == [
             "GET /csrf-token 404",
             "POST /login 200",
-            "GET /panel/api/clients/list/paged 404",
+            "GET /panel/api/server/status 200",
         ]
         legacy.connect().get_account("neighbour")
         assert calls(legacy) == ["GET /panel/api/inbounds/list 200"]
+
+    def test_panel_whose_routes_are_not_found_for_a_moment_is_not_taken_for_an_older_one(self, clients):
+        new_process()
+        clients.world.fail("GET */clients/list/paged", "error", status=404, times=1)
+        with pytest.raises(PanelDown):
+            clients.connect().get_account("neighbour")
+        clients.connect().get_account("neighbour")
+        assert not clients.calls("GET */inbounds/get/*") and clients.connect().figures().dialect == "clients"
 
     def test_token_needs_no_login(self, clients):
         clients.connect().figures()

@@ -111,19 +111,26 @@ class XuiDriver(PanelDriver, ListsInbounds, RotatesKeys, WorksInBatches):
             return work(other)
 
     def _dialect(self) -> Dialect:
-        if not self._known.dialect:
-            self._known.dialect = self._detect()
-        kind = ClientsDialect if self._known.dialect == ClientsDialect.name else LegacyDialect
+        name = self._known.dialect
+        if not name:
+            name = self._known.dialect = self._detect()
+        kind = ClientsDialect if name == ClientsDialect.name else LegacyDialect
         return kind(self._api, self._address, self._known)
 
     def _detect(self) -> str:
+        """Panels tell their version since they have the clients dialect. That its routes are missing says
+        less: a proxy that finds nothing while the panel starts would have us read it in the wrong one.
+        """
         try:
+            version = str(self._status().get("panelVersion") or "")
+            if not version:
+                return LegacyDialect.name
             page = self._api.get("panel/api/clients/list/paged", page=1, pageSize=1)
-        except RouteMissing:
-            return LegacyDialect.name
+        except RouteMissing as missing:
+            raise PanelDown(missing.sentence) from missing
         if isinstance(page, dict):
             self._known.keep_count(int(page.get("total") or 0))
-        self._known.version = version_of(str(self._status().get("panelVersion") or ""))
+        self._known.version = version_of(version)
         return ClientsDialect.name
 
     def _figures(self, dialect: Dialect) -> Figures:
