@@ -92,8 +92,11 @@ class TestDialect:
         driver.remove_account(NAME)
         assert not clients.world.connects(link)
 
-    def test_panel_that_was_updated_meanwhile_is_found_out(self, legacy):
+    @pytest.mark.parametrize("version", ["2.6.0", "2.9.4"])
+    def test_panel_that_was_updated_meanwhile_is_found_out(self, legacy, version):
+        legacy.world.set_version(version)
         driver = legacy.connect()
+        driver.figures()
         driver.put_account(NAME, WANTED, is_new=True)
         legacy.world.set_version("3.5.0")
         legacy.world.log_everybody_out()

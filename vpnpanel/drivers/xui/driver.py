@@ -154,19 +154,20 @@ class XuiDriver(PanelDriver, ListsInbounds, RotatesKeys, WorksInBatches):
         )
 
     def _status(self) -> dict[str, Any]:
-        """Up to v2.6 it is asked for in another place."""
-        if not self._known.has_old_status:
-            try:
-                return _whole(self._api.get("panel/api/server/status"))
-            except RouteMissing:
-                status = _whole(self._old_status())
-                self._known.has_old_status = True
-                return status
-        return _whole(self._old_status())
-
-    def _old_status(self) -> Any:
+        """Up to v2.6 it is asked for in another place; a panel may be updated meanwhile."""
+        is_old = self._known.has_old_status
         try:
-            return self._api.post("server/status")
+            return self._status_of(is_old=is_old)
+        except RouteMissing:
+            status = self._status_of(is_old=not is_old)
+            self._known.has_old_status = not is_old
+            return status
+
+    def _status_of(self, *, is_old: bool) -> dict[str, Any]:
+        try:
+            return _whole(
+                self._api.post("server/status") if is_old else self._api.get("panel/api/server/status")
+            )
         except AccountFailed as failed:
             raise PanelDown(failed.sentence) from failed
 
