@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from celery import current_app
 from django.test import TestCase, TransactionTestCase
+from django.utils import translation
 
 from core.services import claim_installation
 from sandbox.server import SandboxThread
@@ -111,7 +112,8 @@ def no_outside_call_in_a_transaction() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def fresh_process() -> None:
-    """Let each test meet a process that has asked no panel yet."""
+    """Let each test meet a process that has asked no panel yet and served nobody in another language."""
+    translation.deactivate()
     marzban_api.TOKENS.clear()
     marzban_api.REFUSALS.clear()
     marzban_driver.INBOUNDS.clear()
