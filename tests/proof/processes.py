@@ -164,6 +164,12 @@ class Shop:
         child.start()
 
 
+def has_servers() -> bool:
+    """Tell whether this run has PostgreSQL and Redis, or SQLite and the file broker."""
+    server, broker = os.environ.get("TEST_DATABASE_URL", ""), os.environ.get("TEST_REDIS_URL", "")
+    return server.startswith("postgres") and bool(broker)
+
+
 @contextmanager
 def own_database() -> Iterator[tuple[str, str]]:
     """Yield the addresses of an empty database and broker, and remove the database after use.
@@ -171,7 +177,7 @@ def own_database() -> Iterator[tuple[str, str]]:
     Empty addresses where the run has no servers: SQLite and the file broker.
     """
     server, broker = os.environ.get("TEST_DATABASE_URL", ""), os.environ.get("TEST_REDIS_URL", "")
-    if not server.startswith("postgres") or not broker:
+    if not has_servers():
         yield "", ""
         return
     name = f"proof_{secrets.token_hex(6)}"
