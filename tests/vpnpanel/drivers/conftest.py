@@ -10,7 +10,7 @@ import pytest
 from tests.world import PanelWorld, XuiWorld
 from vpnpanel import drivers
 from vpnpanel.drivers.base import Credentials, Desired, Observed, PanelAddress, PanelDriver
-from vpnpanel.errors import PanelError, PanelRefused
+from vpnpanel.errors import PanelDown, PanelError, PanelRefused
 
 NAME = "abc123_0123456789abcdef"
 OTHER = "abc123_other"
@@ -131,7 +131,7 @@ def xui_legacy_case(xui_legacy: XuiWorld) -> Case:
         delete="POST */delClient/*",
         calls_for_accounts="* /panel/api/inbounds/*",
         links=1,
-        troubles=XUI_TROUBLES,
+        troubles=(*XUI_TROUBLES, ({"kind": "error", "status": 404}, PanelRefused)),
     )
 
 
@@ -154,13 +154,13 @@ def xui_clients_case(xui_clients: XuiWorld) -> Case:
         delete="POST */del/*",
         calls_for_accounts="* /panel/api/[ci]*",
         links=2,
-        troubles=XUI_TROUBLES,
+        # A panel that says it has these routes and does not: a proxy before it that finds nothing.
+        troubles=(*XUI_TROUBLES, ({"kind": "error", "status": 404}, PanelDown)),
     )
 
 
 XUI_TROUBLES: tuple[Trouble, ...] = (
     ({"kind": "error", "status": 403}, PanelRefused),
-    ({"kind": "error", "status": 404}, PanelRefused),
     ({"kind": "error", "status": 307}, PanelRefused),
     ({"kind": "error"}, PanelError),
 )
