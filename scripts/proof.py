@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
+from scripts.check import COMPILED
 from scripts.check import PYTEST as TESTS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,12 +66,13 @@ ON_SQLITE_TOO = [*TESTS, "--only-with-servers"]
 
 
 def main() -> int:
-    failed = subprocess.run(ON_SQLITE_TOO, cwd=ROOT).returncode != 0
+    environment = {**os.environ, **COMPILED}
+    failed = subprocess.run(ON_SQLITE_TOO, cwd=ROOT, env=environment).returncode != 0
     for database, prefix, chosen in RUNS:
         with tempfile.TemporaryDirectory() as folder:
             results = Path(folder) / "results.xml"
             command = [*prefix, *PYTEST, *chosen, f"--junitxml={results}"]
-            failed |= subprocess.run(command, cwd=ROOT, env={**os.environ, "PROOF": "whole"}).returncode != 0
+            failed |= subprocess.run(command, cwd=ROOT, env=environment).returncode != 0
             if results.exists():
                 write_report(database, results)
     return int(failed)
