@@ -44,11 +44,12 @@ def new_process() -> None:
 
 
 class TestDialect:
-    def test_legacy_panel_is_known_after_three_calls(self, legacy):
+    def test_legacy_panel_is_known_after_four_calls(self, legacy):
         legacy.connect().get_account("neighbour")
-        assert calls(legacy)[:3] == [
+        assert calls(legacy)[:4] == [
             "GET /csrf-token 404",
             "POST /login 200",
+            "GET /panel/api/clients/list/paged 404",
             "GET /panel/api/server/status 200",
         ]
         legacy.connect().get_account("neighbour")

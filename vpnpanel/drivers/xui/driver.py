@@ -118,20 +118,25 @@ class XuiDriver(PanelDriver, ListsInbounds, RotatesKeys, WorksInBatches):
         return kind(self._api, self._address, self._known)
 
     def _detect(self) -> str:
-        """Panels tell their version since they have the clients dialect. That its routes are missing says
-        less: a proxy that finds nothing while the panel starts would have us read it in the wrong one.
+        """Ask for a route of the clients dialect. Panels of that dialect tell their version, too: one that
+        does and denies the route has a proxy before it that finds nothing, as while the panel starts.
         """
         try:
-            version = str(self._status().get("panelVersion") or "")
-            if not version:
-                return LegacyDialect.name
             page = self._api.get("panel/api/clients/list/paged", page=1, pageSize=1)
         except RouteMissing as missing:
-            raise PanelDown(missing.sentence) from missing
+            if self._told_version():
+                raise PanelDown(missing.sentence) from missing
+            return LegacyDialect.name
         if isinstance(page, dict):
             self._known.keep_count(int(page.get("total") or 0))
-        self._known.version = version_of(version)
+        self._known.version = version_of(self._told_version())
         return ClientsDialect.name
+
+    def _told_version(self) -> str:
+        try:
+            return str(self._status().get("panelVersion") or "")
+        except RouteMissing as missing:
+            raise PanelDown(missing.sentence) from missing
 
     def _figures(self, dialect: Dialect) -> Figures:
         status = self._status()
