@@ -90,14 +90,20 @@ def end_waiting() -> int:
 
     Never a young lease: a second process would work beside the first, which leases of minutes do not allow.
     """
-    now, ended = clock.now(), 0
+    now, ended = clock.now(), end_pauses()
     for model in WAITING:
-        rows = model._default_manager
-        leased = rows.filter(claimed_until__gt=now)
+        leased = model._default_manager.filter(claimed_until__gt=now)
         left = _long_seen(leased.values_list("claim_token", flat=True))
         ended += leased.filter(claim_token__in=left).update(claimed_until=now)
-        ended += rows.filter(next_try_at__gt=now).update(next_try_at=now)
     return ended
+
+
+def end_pauses() -> int:
+    """Let what has failed be tried again now, and not in some minutes."""
+    now = clock.now()
+    return sum(
+        model._default_manager.filter(next_try_at__gt=now).update(next_try_at=now) for model in WAITING
+    )
 
 
 def _long_seen(tokens: Iterable[Any]) -> list[Any]:
@@ -123,5 +129,5 @@ def sweep_often() -> int:
 
 
 WORDS: dict[str, Callable[[], Any]] = {
-    each.__name__: each for each in (shelf, money, end_waiting, compared, sweep_often)
+    each.__name__: each for each in (shelf, money, end_waiting, end_pauses, compared, sweep_often)
 }

@@ -19,6 +19,7 @@ TRIAL = "v1:trial"
 VITAL_CALLS = ("sendMessage", "POST /api/user")
 KINDS = ("refuse", "lost", "duplicate", "hang")
 PRESSES_TWICE = REDELIVERED = 0.1
+PAUSE_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -160,11 +161,15 @@ def settle(shop: Shop, dose: Dose, *, is_known: Callable[[], bool] = lambda: Tru
     """Wait until nothing is on its way any more or the time is up; return the seconds it took.
 
     `is_known` says whether the shop has heard of all there is to do; until then its quiet means nothing.
+    What has failed often, as a forged notice has, is not waited for until its minutes are over.
     """
-    began = time.monotonic()
+    began = tried_at = time.monotonic()
     while time.monotonic() - began < dose.settle_within:
         if dose.is_hurried:
             shop.books.ask("end_waiting")
+        elif time.monotonic() - tried_at > PAUSE_SECONDS:
+            tried_at = time.monotonic()
+            shop.books.ask("end_pauses")
         if is_known() and is_quiet(shop) and is_open(shop):
             break
         shop.mind()

@@ -26,7 +26,7 @@ WHOLE = MoneyDose(
     rounds=9, hang=4, give_up_after=1200, settle_within=420,
 )  # fmt: skip
 # Half of it on SQLite, which small shops have, so that all proofs fit an hour.
-HALF = replace(WHOLE, customers=135, arrive_within=150, rounds=5, give_up_after=600)
+HALF = replace(WHOLE, customers=135, patience=40, arrive_within=150, rounds=5, give_up_after=600)
 PLANTED = replace(
     SMALL, customers=28, arrive_within=10, kill_every=(2, 4), rounds=2, give_up_after=120, settle_within=60
 )
