@@ -113,7 +113,9 @@ class XuiDriver(PanelDriver, ListsInbounds, RotatesKeys, WorksInBatches):
     def _dialect(self) -> Dialect:
         name = self._known.dialect
         if not name:
-            name = self._known.dialect = self._detect()
+            # One at a time: an older panel's answer would have the next one log in again.
+            with self._known.detecting:
+                name = self._known.dialect = self._known.dialect or self._detect()
         kind = ClientsDialect if name == ClientsDialect.name else LegacyDialect
         return kind(self._api, self._address, self._known)
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import Any
 
 from vpnpanel.drivers.base import PanelAddress
@@ -27,6 +28,8 @@ class Known:
 
     chosen: dict[str, list[str]]
     dialect: str = ""
+    # Held by whoever finds it out.
+    detecting: Lock = field(default_factory=Lock, repr=False, compare=False)
     # Numbers of the version, of a panel in the clients dialect.
     version: tuple[int, ...] = ()
     has_old_status: bool = False
