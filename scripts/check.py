@@ -30,11 +30,11 @@ PRODUCTION_LIKE = {
     "TELEGRAM_BOT_TOKEN": "1000001:check-only-token",
     "DATABASE_URL": "sqlite:///:memory:",
 }
-# Four on two cores: tests wait for stand-ins and processes as much as they compute. A file
+# Five on two cores: tests wait for stand-ins and processes as much as they compute. A file
 # goes to one process, where its tests share a demo or a browser, and in the order collected: long ones first.
 PYTEST = [
     *(str(BIN / "pytest"), "-q", "-m", "not proof"),
-    *("-n", "4", "--dist", "loadfile", "--no-loadscope-reorder"),
+    *("-n", "5", "--dist", "loadfile", "--no-loadscope-reorder"),
 ]
 GIVING_WAY = ["nice", "-n", "5"]
 # Where Python is told to keep no compiled code, each process a test starts would compile the shop anew.

@@ -22,6 +22,8 @@ from vpnpanel.drivers.xui import doors, known
 
 # Folders of files that last a minute: storms, demos, browsers.
 LONG = {"proof", "ops", "page", "browser", "stories"}
+# Folders of files that last some seconds at most.
+SHORT = {"accounts", "core", "drivers", "notifications", "referrals", "vpnservice"}
 # Tests of these folders find the servers by themselves.
 OWN_SERVERS = {"core", "notifications", "proof", "vpnservice"}
 
@@ -51,7 +53,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the files that last longest, so that no process is left alone with one at the end."""
-    items.sort(key=lambda item: not LONG.intersection(item.path.parts))
+    items.sort(key=lambda item: (not LONG & {*item.path.parts}, bool(SHORT & {*item.path.parts})))
     if config.getoption("--only-with-servers"):
         leave_out(config, items, lambda item: not meets_servers(item))
     if config.getoption("--without-rolled-back"):
